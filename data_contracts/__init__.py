@@ -1,0 +1,1 @@
+"""What each table is and must satisfy: pyarrow schemas and Great Expectations suites."""
