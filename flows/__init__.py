@@ -1,0 +1,1 @@
+"""What people and schedulers touch: the command line and the Prefect flows."""

@@ -1,0 +1,202 @@
+"""Every setting of the road, with its meaning and default.
+
+Values come, first wins, from the command line, the environment (``RADSIM_TRAIN__SEED=7``), and one
+TOML file; `pipeline.settings_file` reads that file and writes a commented example of it.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+
+def _is_cron(expression: str) -> str:
+    if expression and len(expression.split()) != 5:
+        raise ValueError("a cron expression has five fields, such as '0 2 * * *'")
+    return expression
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LakeSettings(_Section):
+    """Where working tables, manifests and models live."""
+
+    root: str = Field("radsim-lake", description="Folder or object-store URL (s3://...) of the lake.")
+    storage_options: dict[str, str] = Field(
+        default_factory=dict,
+        description="Options of the object store, as deltalake takes them; keep secrets in the "
+        "environment instead.",
+    )
+
+
+class ReportSettings(_Section):
+    """The report source and which of its columns mean what."""
+
+    path: Path | None = Field(None, description="File or folder of reports.")
+    format: Literal["auto", "csv", "tsv", "parquet", "jsonl", "openi"] = Field(
+        "auto", description="Format of the source; auto decides by its ending."
+    )
+    exam_id: str = Field("exam_id", description="Column of the exam (accession number).")
+    text: list[str] = Field(
+        ["text"], min_length=1, description="Column of the text, or one column a section, in order."
+    )
+    patient_id: str | None = Field(None, description="Column of the patient.")
+    exam_time: str | None = Field(None, description="Column of the exam's date or time.")
+    site: str | None = Field(None, description="Column of the site.")
+    status: str | None = Field(None, description="Column of the status: final, amended, retracted.")
+
+
+class LabelFileSettings(_Section):
+    """A file of ready labels, a source beside reports; its states override the report's."""
+
+    path: Path | None = Field(None, description="The label file.")
+    format: Literal["nih", "chexpert", "mimic", "plain"] = Field(
+        "plain", description="Whose layout it has; plain is exam_id and one column a class."
+    )
+
+
+class ImageSettings(_Section):
+    """The radiographs, and which of them count."""
+
+    path: Path | None = Field(None, description="Folder of DICOM, PNG or JPEG files.")
+    list_file: Path | None = Field(
+        None,
+        description="CSV that says which file belongs to which exam, where the file itself cannot.",
+    )
+    list_format: Literal["nih", "chexpert", "mimic", "plain"] = Field(
+        "plain", description="Whose layout the list has; plain is path, exam_id, patient_id, view."
+    )
+    views: list[str] = Field(["PA", "AP"], description="Views that are used.")
+    keep_unknown_view: bool = Field(True, description="Use images that do not say their view.")
+    modalities: list[str] = Field(["CR", "DX"], description="DICOM modalities that are used.")
+    body_parts: list[str] = Field(
+        ["CHEST", "THORAX"], description="DICOM body parts that are used, with their synonyms."
+    )
+
+
+class CacheSettings(_Section):
+    """The pixel cache: each usable image decoded once."""
+
+    folder: Path | None = Field(
+        None, description="Local folder of the cache; by default beside the lake."
+    )
+    size: int = Field(256, ge=32, le=2048, description="Side of the cached square, in pixels.")
+
+
+class ManifestSettings(_Section):
+    """What a manifest holds and how patients are split."""
+
+    scheme: str = Field("chexpert14", description="Label scheme of the manifest.")
+    train: float = Field(0.8, ge=0, le=1, description="Share of patients for training.")
+    val: float = Field(0.1, ge=0, le=1, description="Share of patients for early stopping.")
+    test: float = Field(0.1, ge=0, le=1, description="Share of patients for evaluation.")
+    source_splits: dict[str, Literal["train", "val", "test"]] = Field(
+        {"train": "train", "val": "val", "validate": "val", "valid": "val", "test": "test"},
+        description="What the source's own split names mean here.",
+    )
+
+    @model_validator(mode="after")
+    def _shares_add_up(self) -> "ManifestSettings":
+        if abs(self.train + self.val + self.test - 1) > 1e-6:
+            raise ValueError("train, val and test must add up to 1")
+        return self
+
+
+class TrainSettings(_Section):
+    """The embedding and how it is trained."""
+
+    backbone: str = Field("efficientnet_lite0", description="Pretrained network.")
+    image_size: int = Field(224, ge=32, le=1024, description="Side of the network's input, pixels.")
+    dim: int = Field(128, ge=2, le=2048, description="Dimensions of the embedding.")
+    head_epochs: int = Field(60, ge=0, description="Epochs of the head on frozen features.")
+    finetune_epochs: int = Field(4, ge=0, description="Epochs of the whole network.")
+    batch_size: int = Field(64, ge=4, description="Images a batch.")
+    margin: float = Field(0.5, gt=0, description="Margin α of ML2.")
+    temperature: float = Field(0.1, gt=0, description="Temperature of ML2's smooth maximum.")
+    uncertain: float | None = Field(
+        0.5, ge=0, le=1, description="Training target of an uncertain state; none is unknown."
+    )
+    validation_share: float = Field(
+        0.1,
+        gt=0,
+        lt=0.5,
+        description="Share of training patients held out for early stopping where the manifest "
+        "has no val split.",
+    )
+    seed: int = Field(0, ge=0, description="Seed of everything random.")
+
+
+class EvaluateSettings(_Section):
+    """How similarity is judged."""
+
+    split: Literal["train", "val", "test"] = Field("test", description="The exams judged.")
+    truth: Literal["manifest", "gold"] = Field(
+        "manifest", description="Labels that judge: the manifest's, or human codes."
+    )
+    gold_coding: Path | None = Field(
+        None, description="YAML that maps human codes to the scheme's classes (truth = gold)."
+    )
+    k: int = Field(10, ge=1, description="Neighbours looked at.")
+    same_patient: bool = Field(
+        False, description="Whether other exams of the query's patient count as candidates."
+    )
+    resamples: int = Field(1000, ge=100, description="Bootstrap resamples of patients.")
+
+
+class PrivacySettings(_Section):
+    """Pseudonyms. The key may also come from RADSIM_PSEUDONYM_KEY; it never enters the lake."""
+
+    key_file: Path | None = Field(
+        None, description="File with the site's key; with it, identifiers become HMAC-SHA-256."
+    )
+
+
+class EngineSettings(_Section):
+    """Fan-out inside a stage."""
+
+    workers: int = Field(0, ge=0, description="Processes; 0 means one a core.")
+
+
+class ScheduleSettings(_Section):
+    """When `radsim serve` runs the road."""
+
+    cron: Annotated[str, AfterValidator(_is_cron)] = Field(
+        "0 2 * * *", description="Cron expression of the nightly run; empty for none."
+    )
+    timezone: str = Field("UTC", description="Time zone of the cron expression.")
+    port: int = Field(4200, ge=1024, le=65535, description="Port of the local server.")
+
+
+class Settings(BaseSettings):
+    """All settings of one lake and its road."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="RADSIM_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    lake: LakeSettings = LakeSettings()
+    reports: ReportSettings = ReportSettings()
+    label_file: LabelFileSettings = LabelFileSettings()
+    images: ImageSettings = ImageSettings()
+    cache: CacheSettings = CacheSettings()
+    manifest: ManifestSettings = ManifestSettings()
+    train: TrainSettings = TrainSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
+    privacy: PrivacySettings = PrivacySettings()
+    engine: EngineSettings = EngineSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take the call's own values first, then the environment, then the file."""
+        return (init_settings, env_settings)
