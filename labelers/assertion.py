@@ -1,0 +1,264 @@
+"""What a sentence says of its mentions: NegEx's scopes, extended by hedges, lists and history.
+
+The reference is NegEx as in negspacy: a cue before a mention acts up to the end of its clause, a
+cue after it acts back to the start of its clause, terminators begin a new clause. RadSim's
+departures, each a rule of a radiologist's reading, are:
+
+list_ends
+    «No effusion, stable cardiomegaly»: after a comma or «and», a word that says something is there
+    (stable, mild, chronic …) ends a negation, unless the list goes on with «or».
+nearest_after
+    A cue after its mentions acts on the nearest mention and on those listed with it («effusion or
+    pneumothorax is seen»), not on the whole clause.
+hedge_within_negation
+    «No opacity suspicious for pneumonia» denies both; «no effusion, possible pneumonia» does not.
+one_diagnosis_of_several
+    «atelectasis or infiltrate», «atelectasis versus infiltrate», asserted: both uncertain.
+question_mark
+    A question mark makes what it follows or directly precedes uncertain.
+firm cues
+    «cannot be excluded», «has resolved», «is not seen» after a mention outrank cues before it.
+"""
+
+from typing import NamedTuple
+
+from labelers.matching import Tokens
+from labelers.vocabulary.cue_terms import Cue
+
+# Words that, after a comma or «and», show that a list of negated findings has ended.
+_RESTART = frozenset(
+    "stable unchanged persistent mild minimal moderate chronic old scattered again mildly improved "
+    "increased increasing decreased status residual continued interval otherwise there".split()
+)
+_LIST_WORDS = frozenset({"or", "nor", "and", ",", "/", "versus", "vs", "vs."})
+_CHOICE = frozenset({"or", "versus", "vs", "vs.", "and/or"})
+_HEDGE_REACH = 14  # tokens over which a hedge is followed through its clause
+
+
+class FoundCue(NamedTuple):
+    """A cue of the sentence: tokens [start, end) and how it acts."""
+
+    start: int
+    end: int
+    cue: Cue
+
+
+class Head(NamedTuple):
+    """The tokens [start, end) of a mention that cues act on, and what it allows.
+
+    `subject` is the first token of the anatomy that precedes the head («heart … enlarged»), or
+    the head's own start. `choice` is true if the mention can be one of several diagnoses.
+    """
+
+    start: int
+    end: int
+    subject: int
+    choice: bool
+
+
+class Decision(NamedTuple):
+    """An assertion with the tokens [start, end) of the cue that decided it, -1 if none did."""
+
+    assertion: str
+    start: int
+    end: int
+
+
+PRESENT = Decision("present", -1, -1)
+
+
+def decide(
+    tokens: Tokens, heads: list[Head], cues: list[FoundCue], ends: list[int]
+) -> list[Decision]:
+    """Return the decision for each head.
+
+    Parameters
+    ----------
+    tokens
+        The sentence.
+    heads
+        In order of their start.
+    cues
+        Without overlaps.
+    ends
+        First tokens of the terminators: each begins a new clause.
+    """
+    if not cues and "?" not in tokens.words and len(heads) < 2:
+        return [PRESENT] * len(heads)
+    words = tokens.words
+    clause = _clauses(len(words), ends)
+    forward = [c for c in cues if c.cue.direction == "forward"]
+    backward = [c for c in cues if c.cue.direction == "backward"]
+    after = _reached_backward(words, heads, backward, clause)
+    decisions = []
+    for number, head in enumerate(heads):
+        firm = after.get(number)
+        if firm is not None:
+            decisions.append(Decision(firm.cue.category, firm.start, firm.end))
+            continue
+        decisions.append(_decide_forward(words, head, forward, clause, heads))
+    _question_marks(words, heads, decisions)
+    _choices(words, heads, decisions, clause)
+    return decisions
+
+
+def _clauses(length: int, ends: list[int]) -> list[int]:
+    clause = [0] * (length + 1)
+    number, marks = 0, set(ends)
+    for token in range(length):
+        if token in marks:
+            number += 1
+        clause[token] = number
+    clause[length] = number
+    return clause
+
+
+def _decide_forward(
+    words: list[str],
+    head: Head,
+    cues: list[FoundCue],
+    clause: list[int],
+    heads: list[Head],
+) -> Decision:
+    absent: FoundCue | None = None
+    other: FoundCue | None = None
+    historical: FoundCue | None = None
+    for cue in cues:
+        if cue.end > head.start or clause[cue.start] != clause[head.start]:
+            continue
+        if cue.cue.reach and head.start - cue.end > cue.cue.reach:
+            continue
+        if head.subject < head.start and not _reaches_subject(words, cue, head, heads):
+            continue
+        category = cue.cue.category
+        if category == "absent":
+            if not _list_ended(words, cue.end, head.start, clause):
+                absent = cue
+        elif category == "historical":
+            if "," not in words[cue.end : head.start]:
+                historical = cue
+        elif not _hedge_ended(words, cue, head):
+            other = cue
+    if absent is not None and other is not None:
+        between = words[absent.end : other.start]
+        if other.start < absent.start or other.cue.category == "resolved":
+            chosen = absent if other.start < absent.start else other
+        elif "," in between or "and" in between or "but" in between:
+            chosen = other
+        else:
+            chosen = absent
+    else:
+        chosen_or_none = absent or other or historical
+        if chosen_or_none is None:
+            return PRESENT
+        chosen = chosen_or_none
+    return Decision(chosen.cue.category, chosen.start, chosen.end)
+
+
+def _reaches_subject(words: list[str], cue: FoundCue, head: Head, heads: list[Head]) -> bool:
+    """Whether a cue acts on «anatomy … predicate»: it stands between, or right before both."""
+    if cue.start >= head.subject:
+        return True
+    between = words[cue.end : head.subject]
+    if len(between) > 4 or "," in between:
+        return False
+    return not any(cue.end <= other.start < head.subject for other in heads if other is not head)
+
+
+def _list_ended(words: list[str], begin: int, end: int, clause: list[int]) -> bool:
+    for token in range(begin, end):
+        if words[token] in {",", "and"} and token + 1 < len(words):
+            following = words[token + 1]
+            if following == "and" and token + 2 < len(words):
+                following = words[token + 2]
+            if following in _RESTART:
+                rest = (
+                    w for w, c in zip(words[end:], clause[end:], strict=False) if c == clause[end]
+                )
+                if not any(w in {"or", "nor"} for w in rest):
+                    return True
+    return False
+
+
+def _hedge_ended(words: list[str], cue: FoundCue, head: Head) -> bool:
+    between = words[cue.end : head.start]
+    if len(between) > _HEDGE_REACH:
+        return True
+    if "," not in between:
+        return False
+    rest = words[head.end : head.end + 8]
+    return not ("or" in between or "versus" in between or "or" in rest or "versus" in rest)
+
+
+def _reached_backward(
+    words: list[str], heads: list[Head], cues: list[FoundCue], clause: list[int]
+) -> dict[int, FoundCue]:
+    """Return for each mention the cue after it that acts on it."""
+    reached: dict[int, FoundCue] = {}
+    for cue in cues:
+        before = [
+            number
+            for number, head in enumerate(heads)
+            if head.end <= cue.start and clause[head.start] == clause[cue.start]
+        ]
+        if not before:
+            continue
+        last = before[-1]
+        gap = words[heads[last].end : cue.start]
+        if len(gap) > (cue.cue.reach or 12):
+            continue
+        plural = words[cue.start] in {"are", "have", "were", "cannot", "not", "no"}
+        reached.setdefault(last, cue)
+        for number in reversed(before[:-1]):
+            link = words[heads[number].end : heads[number + 1].start]
+            joined = any(w in {"or", "nor", "/", "versus"} for w in link) or (
+                plural and any(w in {",", "and"} for w in link)
+            )
+            if len(link) > 5 or not joined:
+                break
+            reached.setdefault(number, cue)
+    return reached
+
+
+def _question_marks(words: list[str], heads: list[Head], decisions: list[Decision]) -> None:
+    if "?" not in words:
+        return
+    marks = [token for token, word in enumerate(words) if word == "?"]
+    for number, head in enumerate(heads):
+        if decisions[number].assertion != "present":
+            continue
+        for mark in marks:
+            follows = mark >= head.end and (mark == len(words) - 1 or mark - head.end <= 2)
+            precedes = mark < head.start and head.start - mark <= 4
+            if follows or precedes:
+                decisions[number] = Decision("uncertain", mark, mark + 1)
+                break
+
+
+def _choices(
+    words: list[str], heads: list[Head], decisions: list[Decision], clause: list[int]
+) -> None:
+    """Make asserted findings joined by «or» or «versus», and those listed before them, uncertain."""
+    open_ = {"present", "uncertain", "historical"}
+    for second in range(len(heads) - 1, 0, -1):
+        first = second - 1
+        if not (heads[first].choice and heads[second].choice):
+            continue
+        if decisions[first].assertion not in open_ or decisions[second].assertion not in open_:
+            continue
+        link = words[heads[first].end : heads[second].start]
+        place = next((i for i, w in enumerate(link) if w in _CHOICE), None)
+        if place is None or len(link) > 6 or place > 1 or heads[first].end > heads[second].start:
+            continue
+        start = heads[first].end + place
+        decision = Decision("uncertain", start, start + 1)
+        members = [first, second]
+        while members[0] > 0:
+            earlier = members[0] - 1
+            link = words[heads[earlier].end : heads[members[0]].start]
+            if not link or link[0] != "," or len(link) > 4 or not heads[earlier].choice:
+                break
+            members.insert(0, earlier)
+        for number in members:
+            if decisions[number].assertion == "present":
+                decisions[number] = decision

@@ -1,0 +1,84 @@
+"""Phrases of the vocabulary in a sentence: one tokenisation, one look-up.
+
+spaCy's English tokenizer and `PhraseMatcher`: findings, anatomy, predicates, cues and modifiers are
+found in the same pass over the tokens.
+"""
+
+import re
+from typing import Any, NamedTuple
+
+from labelers.vocabulary import Vocabulary
+from labelers.vocabulary.loader import Entry
+from labelers.vocabulary.patterns import fold
+
+_RUNS = re.compile(r" {2,}")
+
+
+class Match(NamedTuple):
+    """Tokens [start, end) of a sentence and what they stand for."""
+
+    start: int
+    end: int
+    entries: tuple[Entry, ...]
+
+
+class Tokens(NamedTuple):
+    """A sentence as tokens: folded words and their [start, end) in the sentence as written."""
+
+    words: list[str]
+    starts: list[int]
+    ends: list[int]
+
+
+class PhraseFinder:
+    """Finds the phrases of a vocabulary in sentences; loads spaCy when made."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        import spacy
+        from spacy.matcher import PhraseMatcher
+
+        nlp = spacy.blank("en")
+        self._tokenizer: Any = nlp.tokenizer
+        self._matcher: Any = PhraseMatcher(nlp.vocab, attr="ORTH")
+        by_entries: dict[tuple[Entry, ...], list[str]] = {}
+        for phrase, entries in vocabulary.phrases.items():
+            by_entries.setdefault(entries, []).append(phrase)
+        self._entries: dict[int, tuple[Entry, ...]] = {}
+        for number, (entries, phrases) in enumerate(by_entries.items()):
+            key = f"entries {number}"
+            self._matcher.add(key, [self._tokenizer(phrase) for phrase in phrases])
+            self._entries[nlp.vocab.strings[key]] = entries
+
+    def find(self, sentence: str) -> tuple[Tokens, list[Match]]:
+        """Return the tokens and every match, overlapping ones included, in no set order.
+
+        Offsets count code points of `sentence` whatever its spacing.
+        """
+        folded = fold(sentence)
+        origin: list[int] | None = None
+        if "  " in folded:
+            folded, origin = _single_spaced(folded)
+        doc = self._tokenizer(folded)
+        entries = self._entries
+        matches = [Match(start, end, entries[key]) for key, start, end in self._matcher(doc)]
+        words = [token.text for token in doc]
+        starts = [token.idx for token in doc]
+        ends = [start + len(word) for start, word in zip(starts, words, strict=True)]
+        if origin is not None:
+            ends = [origin[end - 1] + 1 for end in ends]
+            starts = [origin[start] for start in starts]
+        return Tokens(words, starts, ends), matches
+
+
+def _single_spaced(text: str) -> tuple[str, list[int]]:
+    """Return the text with runs of spaces as one, and the old position of each character."""
+    pieces: list[str] = []
+    origin: list[int] = []
+    begin = 0
+    for run in _RUNS.finditer(text):
+        pieces.append(text[begin : run.start() + 1])
+        origin += range(begin, run.start() + 1)
+        begin = run.end()
+    pieces.append(text[begin:])
+    origin += range(begin, len(text))
+    return "".join(pieces), origin

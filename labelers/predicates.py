@@ -1,0 +1,147 @@
+"""Anatomy with a predicate: «heart size is mildly enlarged», «blunting of the left angle».
+
+A predicate that directly precedes an anatomy belongs to it («enlarged heart», «blunting of the
+costophrenic angle»); otherwise it belongs to the nearest anatomy before it and to those listed with
+that («heart size and mediastinal contours are normal»); failing that, to the next one after it.
+Nothing is joined across the start of a clause or across another predicate.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from labelers.vocabulary.loader import Rule
+
+_REACH = 12  # tokens between an anatomy and the predicate after it
+_AFTER = 5  # tokens between a predicate and the anatomy after it
+_COPULAS = frozenset("is are was were appears appear remains remain looks be".split())
+_JOINING = frozenset({",", "and", "/", "or", "of", "the", "a", "mildly", "mild", "its", "slightly"})
+_BRIDGE = frozenset(
+    "of the left right bilateral in at thoracic both lateral posterior a overall about along and "
+    "calcified tortuous mild visualized to involving within throughout lower mid upper".split()
+)
+
+
+class Term(NamedTuple):
+    """Tokens [start, end) of an anatomy or predicate, with its name."""
+
+    start: int
+    end: int
+    name: str
+
+
+class Joined(NamedTuple):
+    """An anatomy with its predicate and the rule that reads them."""
+
+    anatomy: Term
+    predicate: Term
+    rule: Rule
+
+
+RuleTable = dict[tuple[str, str], tuple[Rule, ...]]  # (anatomy, predicate) to rules
+
+
+def rule_table(rules: Sequence[Rule]) -> RuleTable:
+    """Return the rules by anatomy and predicate."""
+    table: dict[tuple[str, str], list[Rule]] = {}
+    for rule in rules:
+        table.setdefault((rule.anatomy, rule.predicate), []).append(rule)
+    return {key: tuple(values) for key, values in table.items()}
+
+
+def join(
+    words: list[str],
+    anatomies: list[Term],
+    predicates: list[Term],
+    clause: list[int],
+    table: RuleTable,
+) -> list[Joined]:
+    """Return the anatomies with predicates of a sentence that a rule reads.
+
+    `anatomies` and `predicates` are in order, each without overlaps; `clause` numbers the clause of
+    each token.
+    """
+    joined: list[Joined] = []
+    for place, predicate in enumerate(predicates):
+        fitting = [
+            anatomy
+            for anatomy in anatomies
+            if (anatomy.name, predicate.name) in table
+            and clause[anatomy.start] == clause[predicate.start]
+            and (anatomy.end <= predicate.start or anatomy.start >= predicate.end)
+        ]
+        if not fitting:
+            continue
+        chosen = _attributive(words, predicate, fitting)
+        if not chosen:
+            chosen = _before(words, predicate, fitting, predicates[:place])
+        if not chosen:
+            chosen = _after(words, predicate, fitting, predicates[place + 1 :])
+        for anatomy in chosen:
+            for rule in table[anatomy.name, predicate.name]:
+                joined.append(Joined(anatomy, predicate, rule))
+    return joined
+
+
+def _attributive(words: list[str], predicate: Term, fitting: list[Term]) -> list[Term]:
+    following = next((a for a in fitting if a.start >= predicate.end), None)
+    if following is None or (predicate.start > 0 and words[predicate.start - 1] in _COPULAS):
+        return []
+    between = words[predicate.end : following.start]
+    if len(between) > _AFTER or not all(word in _BRIDGE for word in between):
+        return []
+    if between and between[0] == "and":
+        return []
+    chosen = [following]
+    for anatomy in fitting:
+        if anatomy.start >= chosen[-1].end:
+            link = words[chosen[-1].end : anatomy.start]
+            if (
+                len(link) <= 3
+                and link
+                and link[0] in {"and", ",", "or"}
+                and predicate.name == "normal"
+            ):
+                chosen.append(anatomy)
+            else:
+                break
+    return chosen
+
+
+def _before(
+    words: list[str], predicate: Term, fitting: list[Term], earlier: list[Term]
+) -> list[Term]:
+    barrier = -1
+    right = predicate.start
+    for other in reversed(earlier):
+        if all(word in _JOINING for word in words[other.end : right]):
+            right = other.start
+            continue
+        barrier = other.start
+        break
+    chosen: list[Term] = []
+    for anatomy in reversed(fitting):
+        if anatomy.end > predicate.start:
+            continue
+        if anatomy.start < barrier:
+            break
+        if not chosen:
+            if predicate.start - anatomy.end > _REACH:
+                break
+            chosen.append(anatomy)
+            continue
+        link = words[anatomy.end : chosen[-1].start]
+        if len(link) > 6 or not any(word in {",", "and", "or", "/"} for word in link):
+            break
+        chosen.append(anatomy)
+    return chosen
+
+
+def _after(words: list[str], predicate: Term, fitting: list[Term], later: list[Term]) -> list[Term]:
+    following = next((a for a in fitting if a.start >= predicate.end), None)
+    if following is None:
+        return []
+    between = words[predicate.end : following.start]
+    barred = any(other.start < following.start for other in later)
+    if len(between) > _AFTER or "," in between or "and" in between or barred:
+        return []
+    return [following]

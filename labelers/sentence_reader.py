@@ -1,0 +1,196 @@
+"""One sentence to its mentions: phrases, anatomy with predicate, assertion, modifiers.
+
+Everything here is decided inside the sentence, so the result can be kept per distinct sentence.
+"""
+
+from typing import NamedTuple
+
+from labelers.assertion import Decision, FoundCue, Head, decide
+from labelers.matching import Match, PhraseFinder, Tokens
+from labelers.modifiers import FoundModifiers, modifier_of
+from labelers.predicates import Term, join, rule_table
+from labelers.vocabulary import Vocabulary
+from labelers.vocabulary.loader import MODIFIERS
+
+# Words before a finding that narrow what its negation denies: «no large effusion».
+_QUALIFIED = frozenset({"small", "mild", "moderate", "severe"})
+
+
+class SentenceMention(NamedTuple):
+    """A mention with offsets in code points of its sentence; -1 where there is no cue."""
+
+    start: int
+    end: int
+    finding: str
+    assertion: str
+    cue_start: int
+    cue_end: int
+    laterality: str | None
+    location: str | None
+    severity: str | None
+    change: str | None
+
+
+class _Named(NamedTuple):
+    """A finding at its place: tokens of the whole mention, and the head that cues act on."""
+
+    start: int
+    end: int
+    head: Head
+    finding: str
+    assertion: str
+
+
+class SentenceReader:
+    """Reads single sentences with a vocabulary; not picklable, cheap to make again."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self._finder = PhraseFinder(vocabulary)
+        self._rules = rule_table(vocabulary.rules)
+        self._by_id = vocabulary.by_id
+
+    def read(self, sentence: str, context: bool = False) -> list[SentenceMention]:
+        """Return the mentions of a sentence in order of their start.
+
+        Parameters
+        ----------
+        sentence
+            Its exact text.
+        context
+            True in sections that ask or tell the past (indication, comparison …): every mention is
+            then hypothetical, or historical where the sentence says so.
+        """
+        tokens, matches = self._finder.find(sentence)
+        if not matches:
+            return []
+        parts = _Parts(matches)
+        if not parts.findings and not parts.predicates:
+            return []
+        clause = parts.clauses(len(tokens.words))
+        named = self._named(tokens, parts, clause)
+        if not named:
+            return []
+        heads = [one.head for one in named]
+        cues = [
+            FoundCue(match.start, match.end, self._vocabulary.cues[int(value)])
+            for match in parts.cues
+            for role, value in match.entries
+            if role == "cue"
+        ]
+        decisions = decide(tokens, heads, cues, parts.ends)
+        mentions = []
+        for number, one in enumerate(named):
+            decision = decisions[number]
+            values = {
+                column: modifier_of(found, number, heads, clause)
+                for column, found in parts.modifiers.items()
+            }
+            assertion = self._assertion(one, decision, values.get("change"), context)
+            cued = decision.start >= 0
+            mentions.append(
+                SentenceMention(
+                    tokens.starts[one.start],
+                    tokens.ends[one.end - 1],
+                    one.finding,
+                    assertion,
+                    tokens.starts[decision.start] if cued else -1,
+                    tokens.ends[decision.end - 1] if cued else -1,
+                    *(values.get(column) for column in MODIFIERS),
+                )
+            )
+        return mentions
+
+    def _assertion(self, one: _Named, decision: Decision, change: str | None, context: bool) -> str:
+        assertion = decision.assertion
+        if context:
+            return "historical" if assertion == "historical" else "hypothetical"
+        if assertion == "historical" and self._by_id[one.finding].persists:
+            assertion = "present"
+        if assertion == "present" and one.assertion != "present":
+            return one.assertion
+        return assertion
+
+    def _named(self, tokens: Tokens, parts: "_Parts", clause: list[int]) -> list[_Named]:
+        named = []
+        for match in parts.findings:
+            for role, value in match.entries:
+                if role == "finding":
+                    finding = self._by_id[str(value)]
+                    choice = not (finding.device or finding.normal)
+                    head = Head(match.start, match.end, match.start, choice)
+                    named.append(_Named(match.start, match.end, head, finding.id, "present"))
+        for joined in join(tokens.words, parts.anatomies, parts.predicates, clause, self._rules):
+            anatomy, predicate, rule = joined
+            finding = self._by_id[rule.finding]
+            choice = not (finding.device or finding.normal)
+            start, end = min(anatomy.start, predicate.start), max(anatomy.end, predicate.end)
+            if predicate.start < anatomy.start:
+                head = Head(predicate.start, predicate.end, predicate.start, choice)
+            else:
+                head = Head(predicate.start, predicate.end, anatomy.start, choice)
+            named.append(_Named(start, end, head, finding.id, rule.assertion))
+        named.sort(key=lambda one: (one.head.start, one.start, one.finding))
+        return named
+
+
+class _Parts:
+    """The matches of a sentence by role, overlaps resolved: the longest phrase counts."""
+
+    def __init__(self, matches: list[Match]) -> None:
+        self.findings: list[Match] = []
+        self.anatomies: list[Term] = []
+        self.predicates: list[Term] = []
+        self.cues: list[Match] = []
+        self.ends: list[int] = []
+        self.modifiers: FoundModifiers = {}
+        matches.sort(key=lambda match: (match.start - match.end, match.start))
+        naming: set[int] = set()
+        cueing: set[int] = set()
+        modifying: dict[str, set[int]] = {}
+        for match in matches:
+            roles = {role for role, _ in match.entries}
+            span = range(match.start, match.end)
+            if roles & {"finding", "exclusion", "anatomy", "predicate"} and naming.isdisjoint(span):
+                naming.update(span)
+                self._add_named(match)
+            if roles & {"cue", "pseudo"} and cueing.isdisjoint(span):
+                cueing.update(span)
+                if "cue" in roles:
+                    self.cues.append(match)
+            if "terminator" in roles:
+                self.ends.append(match.start)
+            for role, value in match.entries:
+                if role in MODIFIERS:
+                    taken = modifying.setdefault(role, set())
+                    if taken.isdisjoint(span):
+                        taken.update(span)
+                        found = self.modifiers.setdefault(role, [])
+                        found.append((match.start, match.end, str(value)))
+        inside = {token for match in self.findings for token in range(match.start, match.end)}
+        self.cues = [c for c in self.cues if inside.isdisjoint(range(c.start, c.end))]
+        held = {t for c in self.cues for t in range(c.start + 1, c.end)} | inside
+        self.ends = sorted(set(self.ends) - held)
+        self.findings.sort(key=lambda match: match.start)
+        self.anatomies.sort()
+        self.predicates.sort()
+        self.cues.sort(key=lambda match: match.start)
+        for found in self.modifiers.values():
+            found.sort()
+
+    def _add_named(self, match: Match) -> None:
+        if any(role == "finding" for role, _ in match.entries):
+            self.findings.append(match)
+        for role, value in match.entries:
+            if role == "anatomy":
+                self.anatomies.append(Term(match.start, match.end, str(value)))
+            elif role == "predicate":
+                self.predicates.append(Term(match.start, match.end, str(value)))
+
+    def clauses(self, length: int) -> list[int]:
+        """Return the number of the clause of each token."""
+        clause, number, marks = [], 0, set(self.ends)
+        for token in range(length):
+            number += token in marks
+            clause.append(number)
+        return clause

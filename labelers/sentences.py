@@ -1,0 +1,72 @@
+"""Sentence boundaries in report text, as dictated: lists, missing spaces, doubled periods.
+
+A boundary is: a newline; `.`, `!` or `?` (one or more) before white space or the end; a period
+between a lower-case word and a capital («seen.No»); the number of a list («1.», «2)») stands at
+the start of its sentence. Not a boundary: a decimal point, the period of an abbreviation («Dr.»,
+«approx.»), an initial. A sentence longer than `LONGEST` code points is cut at white space, which
+bounds the time any text can take.
+"""
+
+import re
+
+LONGEST = 1500
+
+# Where one sentence ends: the match is what separates it from the next.
+_BREAK = re.compile(
+    r"""
+      (?<=[.!?])[ \t\u00a0]+(?=\S)     # end mark, space
+    | (?<=[a-z)\]][.!?])(?=[A-Z])      # end mark, no space, capital
+    | (?<=[a-z]{4}\.)(?=[a-z]{2})      # «effusion.the»
+    | (?<=[.;:])(?=\d{1,2}[.)][ A-Z])  # «. 2.» without a space before the number
+    | [\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*
+    """,
+    re.VERBOSE,
+)
+# A period that ends no sentence.
+_NO_END = re.compile(
+    r"(?:^|[\s(])(?:dr|mr|mrs|ms|vs|approx|ca|cf|fig|e\.g|i\.e|resp)[.]$",
+    re.IGNORECASE,
+)
+_LIST_NUMBER = re.compile(r"\s*\(?\d{1,2}\.")
+
+
+def split_sentences(text: str, start: int = 0, end: int | None = None) -> list[tuple[int, int]]:
+    """Return [start, end) of each sentence of `text[start:end]`, in order, in code points of `text`.
+
+    Sentences hold no white space at either end, are never empty and never overlap.
+    """
+    stop = len(text) if end is None else end
+    sentences: list[tuple[int, int]] = []
+    begin = start
+    for match in _BREAK.finditer(text, start, stop):
+        left = match.start()
+        if text[left - 1 : left] == "." and not match[0].strip(" \t\u00a0") and match[0]:
+            if left - begin <= 4 and _LIST_NUMBER.fullmatch(text, begin, left):
+                continue
+            if _NO_END.search(text, max(begin, left - 8), left):
+                continue
+        _append(text, begin, left, sentences)
+        begin = match.end()
+    _append(text, begin, stop, sentences)
+    return sentences
+
+
+def _append(text: str, begin: int, end: int, sentences: list[tuple[int, int]]) -> None:
+    if end - begin <= LONGEST:
+        piece = text[begin:end]
+        begin += len(piece) - len(piece.lstrip())
+        end = begin + len(piece.strip())
+        if end > begin:
+            sentences.append((begin, end))
+        return
+    while begin < end:
+        cut = min(begin + LONGEST, end)
+        if cut < end:
+            space = text.rfind(" ", begin + LONGEST // 2, cut)
+            cut = space if space > 0 else cut
+        piece = text[begin:cut]
+        left = begin + len(piece) - len(piece.lstrip())
+        right = left + len(piece.strip())
+        if right > left:
+            sentences.append((left, right))
+        begin = cut
