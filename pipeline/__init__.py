@@ -1,1 +1,1 @@
-"""The road from report sources and radiographs to an evaluated embedding: settings, lake, stages."""
+"""The road from reports and radiographs to an evaluated embedding: settings, lake, stages."""

@@ -24,7 +24,9 @@ class _Section(BaseModel):
 class LakeSettings(_Section):
     """Where working tables, manifests and models live."""
 
-    root: str = Field("radsim-lake", description="Folder or object-store URL (s3://...) of the lake.")
+    root: str = Field(
+        "radsim-lake", description="Folder or object-store URL (s3://...) of the lake."
+    )
     storage_options: dict[str, str] = Field(
         default_factory=dict,
         description="Options of the object store, as deltalake takes them; keep secrets in the "

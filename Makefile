@@ -1,0 +1,34 @@
+# `make demo` and `make test` set everything up from requirements.lock; nothing else is needed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test lint lock clean
+
+demo: $(READY)
+	$(BIN)/radsim demo
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "RadSim needs Python 3.11 or newer; name it with: make PYTHON=python3.11 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Writes requirements.lock anew from pyproject.toml (needs uv); review the difference.
+lock:
+	uv pip compile pyproject.toml --extra all --extra dev --universal --python-version 3.11 \
+	  --no-header --no-annotate --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) radsim-demo

@@ -1,0 +1,59 @@
+"""A file of ready labels into the lake: the same keys, contract and quarantine as reports."""
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from labelers import load_scheme
+from pipeline.delivery import Delivery
+from pipeline.lake_run import Run
+from pipeline.pseudonyms import Pseudonymiser
+from pipeline.readers import read_label_file
+from pipeline.settings import Settings
+from pipeline.stage_summary import Progress
+
+
+def take_in_label_file(
+    run: Run, settings: Settings, pseudonymiser: Pseudonymiser, progress: Progress
+) -> tuple[dict[str, int], tuple[str, ...]]:
+    """Read the label file and write the exams that are new or changed into table file_labels.
+
+    Returns
+    -------
+    Exams by what became of them, and a line a reason of quarantine.
+    """
+    assert settings.label_file.path is not None
+    scheme = load_scheme(settings.manifest.scheme)
+    size = len(scheme.classes)
+    with tempfile.TemporaryDirectory(prefix="radsim-intake-") as folder:
+        delivery = Delivery(run, "file_labels", Path(folder), rows_an_exam=size)
+        for batch in read_label_file(
+            settings.label_file.path,
+            settings.label_file.format,
+            scheme=scheme.name,
+            classes=scheme.classes,
+        ):
+            keys = pseudonymiser.column(batch.rejected["key"])
+            at = batch.rejected.column_names.index("key")
+            delivery.reject(batch.rejected.set_column(at, "key", keys))
+            labels = batch.labels
+            if labels.num_rows:
+                for name in ("exam_id", "patient_id"):
+                    at = labels.column_names.index(name)
+                    labels = labels.set_column(at, name, pseudonymiser.column(labels[name]))
+                hashes = np.repeat(_state_hashes(labels, size), size)
+                delivery.add(labels.append_column("content_hash", pa.array(hashes)))
+            progress(delivery.exams_in, 0, "labelled exams read")
+        counts, notes = delivery.settle()
+    progress(counts["in"], counts["in"], "labelled exams read")
+    return counts, notes
+
+
+def _state_hashes(labels: pa.Table, size: int) -> np.ndarray:
+    """Return the SHA-256 of each exam's states, in the order of the scheme's classes, in hex."""
+    states = labels["state"].to_pandas().fillna(2).astype("int8").to_numpy().reshape(-1, size)
+    scheme = labels["scheme"][0].as_py().encode()
+    return np.array([hashlib.sha256(scheme + row.tobytes()).hexdigest() for row in states])

@@ -1,0 +1,200 @@
+"""One run of one stage: its writes, and the ledger row that makes them visible at once."""
+
+import json
+import time
+import uuid
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version as installed_version
+from types import TracebackType
+from typing import Any
+
+import pyarrow as pa
+from filelock import FileLock, Timeout
+
+from data_contracts import schemas
+from pipeline.lake import Lake
+from pipeline.user_error import UserError
+
+
+class Run:
+    """A stage's writes to a lake, all or nothing.
+
+    Use as a context manager. `append`, `delete` and `overwrite` commit to single tables;
+    `commit` then appends the row to `runs` that makes them current. A run that ends without
+    `commit` leaves the lake as readers saw it, and the next run that writes those tables first
+    puts them back to their current version. One run at a time writes a local lake.
+    """
+
+    def __init__(self, lake: Lake, stage: str, parameters: Mapping[str, Any]) -> None:
+        self.lake = lake
+        self.stage = stage
+        self.parameters = dict(parameters)
+        self.run_id = uuid.uuid4().hex
+        self.started = time.monotonic()
+        self.now = datetime.now(UTC)
+        self.inputs: dict[str, int] = {}
+        self.outputs: dict[str, int] = {}
+        self._lock: FileLock | None = None
+
+    def __enter__(self) -> "Run":
+        if self.lake.is_local:
+            self._lock = _locked(self.lake)
+        self.current = self.lake.versions()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._lock is not None:
+            self._lock.release()
+
+    def read(self, name: str, columns: list[str] | None = None, where: Any = None) -> pa.Table:
+        """Read a table at the version that was current when the run began, and note it."""
+        version = self._reading(name)
+        if version is None:
+            return Lake.read(self.lake, name, columns, where, version=None)
+        return self.lake.read(name, columns, where, version=version)
+
+    def scan(
+        self, name: str, columns: list[str] | None = None, rows: int = 20_000
+    ) -> Iterable[pa.Table]:
+        """Yield a table's rows in chunks of at most `rows`, at the version noted by `read`."""
+        version = self._reading(name)
+        dataset = self.lake.dataset(name, version) if version is not None else None
+        if dataset is None:
+            return
+        for batch in dataset.to_batches(columns=columns, batch_size=rows, batch_readahead=1):
+            if batch.num_rows:
+                yield pa.Table.from_batches([batch])
+
+    def stamped(
+        self, table: pa.Table, source: str | pa.ChunkedArray, content_hash: str | pa.ChunkedArray
+    ) -> pa.Table:
+        """Return the rows with their provenance columns."""
+        rows = table.num_rows
+        return (
+            table.append_column("run_id", pa.repeat(pa.scalar(self.run_id), rows))
+            .append_column("source", _column(source, rows))
+            .append_column("content_hash", _column(content_hash, rows))
+            .append_column("committed_at", pa.repeat(pa.scalar(self.now, schemas.TIMESTAMP), rows))
+        )
+
+    def append(self, name: str, rows: pa.Table | pa.RecordBatchReader) -> None:
+        """Add rows to a table."""
+        self._write(name, rows, mode="append")
+
+    def overwrite(self, name: str, rows: pa.Table | pa.RecordBatchReader) -> None:
+        """Make a table consist of these rows, with their schema."""
+        self._write(name, rows, mode="overwrite")
+
+    def delete(self, name: str, keys: pa.Table) -> None:
+        """Delete the rows that agree with a row of `keys` on its columns."""
+        from deltalake import DeltaTable
+
+        if keys.num_rows == 0 or not self._made_current(name):
+            return
+        table = DeltaTable(self.lake.table_uri(name), storage_options=self.lake.storage_options)
+        same = " AND ".join(f'row."{column}" = key."{column}"' for column in keys.column_names)
+        merger = table.merge(keys, predicate=same, source_alias="key", target_alias="row")
+        merger.when_matched_delete().execute()
+        self.outputs[name] = table.version()
+
+    def publish(self, name: str, version: int) -> None:
+        """Note a release (a manifest) that this run wrote."""
+        self.outputs[name] = version
+
+    @property
+    def changed(self) -> bool:
+        """Whether the run wrote anything."""
+        return bool(self.outputs)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self.started
+
+    def commit(self, counts: Mapping[str, int]) -> None:
+        """Make what was written current. A run that wrote nothing commits nothing."""
+        if not self.changed:
+            return
+        row = {
+            "run_id": self.run_id,
+            "stage": self.stage,
+            "parameters": json.dumps(self.parameters, sort_keys=True, default=str),
+            "inputs": json.dumps(self.inputs, sort_keys=True),
+            "outputs": json.dumps(self.outputs, sort_keys=True),
+            "counts": json.dumps(dict(counts), sort_keys=True),
+            "seconds": self.seconds,
+            "outcome": "committed",
+            "radsim_version": installed_version("radsim"),
+            "committed_at": datetime.now(UTC),
+        }
+        self._commit_to("runs", pa.Table.from_pylist([row], schema=schemas.RUNS), mode="append")
+
+    def _reading(self, name: str) -> int | None:
+        version = self.current.get(name)
+        if version is not None:
+            self.inputs[name] = version
+        return version
+
+    def _write(self, name: str, rows: pa.Table | pa.RecordBatchReader, mode: str) -> None:
+        if isinstance(rows, pa.Table) and rows.num_rows == 0 and mode == "append":
+            return
+        declared = schemas.FIXED.get(name)
+        if isinstance(rows, pa.Table) and declared is not None:
+            rows = rows.select(declared.names).cast(declared)
+        if not self._made_current(name):
+            mode = "overwrite"
+        self.outputs[name] = self._commit_to(name, rows, mode)
+
+    def _made_current(self, name: str) -> bool:
+        """Undo what a run that died left in a table; False where no current version is."""
+        from deltalake import DeltaTable
+
+        if name in self.outputs:
+            return True
+        current = self.current.get(name)
+        if current is None:
+            return False
+        table = DeltaTable(self.lake.table_uri(name), storage_options=self.lake.storage_options)
+        if table.version() != current:
+            table.restore(current)
+        return True
+
+    def _commit_to(self, name: str, rows: pa.Table | pa.RecordBatchReader, mode: str) -> int:
+        from deltalake import DeltaTable, write_deltalake
+
+        uri = self.lake.table_uri(name)
+        options = self.lake.storage_options
+        if mode == "overwrite":
+            write_deltalake(
+                uri, rows, mode="overwrite", schema_mode="overwrite", storage_options=options
+            )
+        else:
+            write_deltalake(uri, rows, mode="append", storage_options=options)
+        return DeltaTable(uri, storage_options=options).version()
+
+
+def _column(value: str | pa.ChunkedArray, rows: int) -> pa.Array | pa.ChunkedArray:
+    return pa.repeat(pa.scalar(value), rows) if isinstance(value, str) else value
+
+
+def _locked(lake: Lake) -> FileLock:
+    try:
+        lake.state_folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(lake.state_folder / "lake.lock")
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(
+            f"{lake.root}: another run is writing this lake; start again when it has ended"
+        ) from None
+    except OSError as error:
+        raise UserError(
+            f"{lake.root}: cannot be written ({error.strerror}); choose another folder with "
+            "[lake] root or give yourself the right to write"
+        ) from None
+    return lock

@@ -1,0 +1,61 @@
+"""Pseudonyms of patients, exams and images: HMAC-SHA-256 with the site's key, in hex."""
+
+import hashlib
+import hmac
+import os
+
+import pyarrow as pa
+
+from pipeline.settings import Settings
+from pipeline.user_error import UserError
+
+KEY_VARIABLE = "RADSIM_PSEUDONYM_KEY"
+
+
+class Pseudonymiser:
+    """Turns identifiers into keyed hashes, or leaves them as they are when there is no key."""
+
+    def __init__(self, key: bytes | None) -> None:
+        self._key = key
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Pseudonymiser":
+        """Return the pseudonymiser of a site, its key from a file or the environment.
+
+        Raises
+        ------
+        UserError
+            The key file cannot be read, or the key is shorter than 16 bytes.
+        """
+        key: bytes | None = os.environ.get(KEY_VARIABLE, "").encode() or None
+        if settings.privacy.key_file is not None:
+            try:
+                key = settings.privacy.key_file.read_bytes().strip()
+            except OSError as error:
+                raise UserError(
+                    f"{settings.privacy.key_file}: the pseudonym key cannot be read "
+                    f"({error.strerror})"
+                ) from None
+        if key is not None and len(key) < 16:
+            raise UserError("the pseudonym key is shorter than 16 bytes; make a longer one")
+        return cls(key)
+
+    @property
+    def active(self) -> bool:
+        """Whether a key is set."""
+        return self._key is not None
+
+    def one(self, identifier: str) -> str:
+        """Return the pseudonym of one identifier."""
+        if self._key is None:
+            return identifier
+        return hmac.new(self._key, identifier.encode(), hashlib.sha256).hexdigest()
+
+    def column(self, identifiers: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
+        """Return the pseudonyms of a string column; nulls stay null."""
+        if self._key is None:
+            return identifiers
+        return pa.array(
+            [None if value is None else self.one(value) for value in identifiers.to_pylist()],
+            pa.string(),
+        )

@@ -1,0 +1,101 @@
+"""Reports and their human codes from a source into the lake."""
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from data_contracts.contract import check
+
+from data_contracts import schemas
+from pipeline.delivery import Delivery
+from pipeline.lake_run import Run
+from pipeline.pseudonyms import Pseudonymiser
+from pipeline.readers import read_reports
+from pipeline.readers.column_mapping import ColumnMapping
+from pipeline.settings import ReportSettings
+from pipeline.stage_summary import Progress
+
+
+def take_in_reports(
+    run: Run, settings: ReportSettings, pseudonymiser: Pseudonymiser, progress: Progress
+) -> tuple[dict[str, int], tuple[str, ...]]:
+    """Read the report source and write what is new into tables reports, gold and quarantine.
+
+    Returns
+    -------
+    Exams by what became of them, and a line a reason of quarantine.
+    """
+    assert settings.path is not None
+    gold: list[pa.Table] = []
+    with tempfile.TemporaryDirectory(prefix="radsim-intake-") as folder:
+        delivery = Delivery(run, "reports", Path(folder))
+        for batch in read_reports(settings.path, column_mapping(settings), settings.format):
+            delivery.reject(_pseudonymised(batch.rejected, pseudonymiser, "key"))
+            reports = _pseudonymised(batch.reports, pseudonymiser, "exam_id", "patient_id")
+            if reports.num_rows:
+                hashes = pa.array(text_hashes(reports["sections"]))
+                delivery.add(reports.append_column("content_hash", hashes))
+            if batch.gold.num_rows:
+                gold.append(_pseudonymised(batch.gold, pseudonymiser, "exam_id"))
+            progress(delivery.exams_in, 0, "reports read")
+        counts, notes = delivery.settle()
+    progress(counts["in"], counts["in"], "reports read")
+    if gold:
+        _commit_gold(run, pa.concat_tables(gold))
+    return counts, notes
+
+
+def column_mapping(settings: ReportSettings) -> ColumnMapping:
+    """Return the column mapping that the settings describe."""
+    return ColumnMapping(
+        exam_id=settings.exam_id,
+        text=tuple(settings.text),
+        patient_id=settings.patient_id,
+        exam_time=settings.exam_time,
+        site=settings.site,
+        status=settings.status,
+    )
+
+
+def text_hashes(sections: pa.ChunkedArray) -> list[str]:
+    """Return the SHA-256 of each report's sections (kinds and texts, in order), in hex."""
+    hashes: list[str] = []
+    for chunk in sections.chunks:
+        flat = chunk.flatten()
+        kinds, texts = flat.field(0).to_pylist(), flat.field(1).to_pylist()
+        start = 0
+        for length in pc.list_value_length(chunk).to_pylist():
+            digest = hashlib.sha256()
+            for place in range(start, start + length):
+                digest.update(f"{kinds[place]}\x1f{texts[place]}\x1e".encode())
+            start += length
+            hashes.append(digest.hexdigest())
+    return hashes
+
+
+def _pseudonymised(rows: pa.Table, pseudonymiser: Pseudonymiser, *columns: str) -> pa.Table:
+    for name in columns:
+        at = rows.column_names.index(name)
+        rows = rows.set_column(at, name, pseudonymiser.column(rows[name]))
+    return rows
+
+
+def _commit_gold(run: Run, rows: pa.Table) -> None:
+    """Replace the human codes of the exams whose codes changed."""
+    keys = ["exam_id", "coding", "code"]
+    delivered = rows.select([*keys, "source"]).to_pandas().drop_duplicates(keys)
+    known = run.read("gold", keys).to_pandas()
+    known = known[known["exam_id"].isin(delivered["exam_id"])]
+    both = delivered.merge(known, on=keys, how="outer", indicator="where")
+    changed = both.loc[both["where"] != "both", "exam_id"].unique()
+    if len(changed) == 0:
+        return
+    run.delete("gold", pa.table({"exam_id": pa.array(changed, pa.string())}))
+    chosen = delivered[delivered["exam_id"].isin(changed)]
+    fresh = pa.Table.from_pandas(chosen, preserve_index=False)
+    joined = ("\x1f".join(row.values()) for row in fresh.select(keys).to_pylist())
+    hashes = pa.chunked_array([[hashlib.sha256(text.encode()).hexdigest() for text in joined]])
+    stamped = run.stamped(fresh.drop_columns(["source"]), fresh["source"], hashes)
+    run.append("gold", check("gold", stamped.select(schemas.GOLD.names)).kept)

@@ -1,0 +1,167 @@
+"""The most similar past exams of an exam of the lake, or of a radiograph from outside it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.lake import Lake
+from pipeline.manifest_images import ManifestImages, manifest_images
+from pipeline.models import MODEL_FILE, current_model, local_model_folder
+from pipeline.pseudonyms import Pseudonymiser
+from pipeline.settings import Settings
+from pipeline.user_error import UserError
+
+
+@dataclass(frozen=True)
+class SimilarExams:
+    """The answer to «show me the most similar past exams».
+
+    Attributes
+    ----------
+    model_id
+        The model whose embedding ranked them.
+    query
+        What was asked about, in words.
+    neighbours
+        A dict an exam, nearest first: rank, exam_id, image_id, distance (cosine), labels.
+    sheet
+        The contact sheet, if one was asked for.
+    """
+
+    model_id: str
+    query: str
+    neighbours: list[dict[str, Any]]
+    sheet: Path | None
+
+
+def similar(settings: Settings, what: str, k: int = 10, out: Path | None = None) -> SimilarExams:
+    """Find the `k` exams nearest to an exam of the lake or to an image file.
+
+    Neither the exam itself nor, unless the settings say so, its patient is among them; an exam
+    with several images counts with its nearest one.
+
+    Raises
+    ------
+    UserError
+        `what` is neither an exam with an image in the lake nor a file, or there is no model.
+    UnusableImage
+        The file cannot be used as a radiograph.
+    """
+    from training import GalleryIndex, load_model
+    from training.embed import embed
+
+    lake = Lake.of(settings)
+    images = manifest_images(lake, settings)
+    model_id = current_model(lake)["model_id"]
+    folder = local_model_folder(lake, model_id)
+    model, _ = load_model(folder / MODEL_FILE)
+    try:
+        index = GalleryIndex.load(folder, model_id)
+    except (FileNotFoundError, ValueError) as error:
+        raise UserError(f"{error}; run `radsim embed`") from None
+    exam_id = _known_exam(images, what, Pseudonymiser.of(settings))
+    own = images.rows.index[images.rows["exam_id"] == exam_id] if exam_id else []
+    if exam_id:
+        pixels = images.pixels[np.asarray(own[:1])]
+    elif Path(what).is_file():
+        pixels = _pixels_of_file(Path(what), settings)
+    else:
+        raise UserError(f"{what!r} is neither an exam with an image in the lake nor a file")
+    vector = embed(model, pixels)
+    products, places = index.search(vector, len(index))
+    excluded = _excluded(images, exam_id, settings)
+    neighbours = _nearest(images, index.ids, places[0], products[0], excluded, k)
+    sheet = _write_sheet(images, pixels[0], what, exam_id, neighbours, out) if out else None
+    title = f"exam {exam_id}" if exam_id else f"file {what}"
+    return SimilarExams(model_id, title, neighbours, sheet)
+
+
+def _known_exam(images: ManifestImages, what: str, pseudonymiser: Pseudonymiser) -> str | None:
+    exams = set(images.rows["exam_id"])
+    return next((name for name in (what, pseudonymiser.one(what)) if name in exams), None)
+
+
+def _pixels_of_file(file: Path, settings: Settings) -> np.ndarray:
+    from pipeline.images.decoding import read_pixels
+    from pipeline.images.square import to_square
+
+    square: np.ndarray = to_square(read_pixels(file), settings.cache.size)
+    return square[np.newaxis]
+
+
+def _excluded(images: ManifestImages, exam_id: str | None, settings: Settings) -> set[str]:
+    if exam_id is None:
+        return set()
+    rows = images.rows
+    same = rows["exam_id"] == exam_id
+    patients = set(rows.loc[same, "patient_id"].dropna())
+    if not settings.evaluate.same_patient:
+        same |= rows["patient_id"].isin(patients)
+    return set(rows.loc[same, "exam_id"])
+
+
+def _nearest(
+    images: ManifestImages,
+    ids: list[str],
+    places: np.ndarray,
+    products: np.ndarray,
+    excluded: set[str],
+    k: int,
+) -> list[dict[str, Any]]:
+    row_of = {image_id: row for row, image_id in enumerate(images.rows["image_id"])}
+    found: list[dict[str, Any]] = []
+    seen = set(excluded)
+    for place, product in zip(places, products, strict=True):
+        row = row_of.get(ids[place])
+        if row is None:
+            continue
+        exam = images.rows["exam_id"].iloc[row]
+        if exam in seen:
+            continue
+        seen.add(exam)
+        found.append(
+            {
+                "rank": len(found) + 1,
+                "exam_id": exam,
+                "image_id": ids[place],
+                "distance": float(1 - product),
+                "labels": _positive(images, row),
+                "row": row,
+            }
+        )
+        if len(found) == k:
+            break
+    return found
+
+
+def _positive(images: ManifestImages, row: int) -> list[str]:
+    states = zip(images.told["classes"], images.states[row], strict=True)
+    return [name for name, state in states if state == 1]
+
+
+def _write_sheet(
+    images: ManifestImages,
+    query: np.ndarray,
+    what: str,
+    exam_id: str | None,
+    neighbours: list[dict[str, Any]],
+    out: Path,
+) -> Path:
+    from pipeline.images.contact_sheet import Tile, contact_sheet
+
+    own = images.rows.index[images.rows["exam_id"] == exam_id] if exam_id else []
+    labels = _positive(images, own[0]) if exam_id else []
+    tiles = [
+        Tile(
+            images.pixels[np.asarray([found["row"]])][0],
+            f"{found['rank']}  {found['exam_id']}",
+            f"distance {found['distance']:.3f}",
+            found["labels"],
+        )
+        for found in neighbours
+    ]
+    asked = Tile(query, f"query  {exam_id or Path(what).name}", "", labels)
+    contact_sheet(asked, tiles, out)
+    return out

@@ -1,0 +1,82 @@
+"""Splits by patient, filled on first sight and never reshuffled."""
+
+import hashlib
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from data_contracts import schemas
+from data_contracts.contract import check
+from pipeline.lake_run import Run
+from pipeline.settings import ManifestSettings
+from pipeline.user_error import UserError
+
+
+def split_patients(run: Run, exams: pd.DataFrame, settings: ManifestSettings) -> pd.Series:
+    """Return the split of each exam, and persist those of patients not seen before.
+
+    Parameters
+    ----------
+    run
+        The run that writes table splits.
+    exams
+        Frame with columns exam_id, patient_id and source_split (null where the source has none).
+
+    Returns
+    -------
+    A series of train, val or test, aligned with `exams`.
+
+    Raises
+    ------
+    UserError
+        The source uses a split name that the settings do not explain, or puts a patient into two.
+    """
+    keys = patient_keys(exams["exam_id"], exams["patient_id"])
+    own = _source_splits(exams["source_split"], keys, settings)
+    known = run.read("splits", ["patient_key", "split"]).to_pandas()
+    split_of = pd.Series(known["split"].to_numpy(), index=known["patient_key"])
+    fresh = pd.Index(keys.unique()).difference(split_of.index)
+    drawn = pd.Series([_drawn(key, settings) for key in fresh], index=fresh, dtype=object)
+    drawn.update(own[own.index.isin(fresh)])
+    if len(fresh):
+        rows = pa.table(
+            {"patient_key": pa.array(fresh, pa.string()), "split": pa.array(drawn, pa.string())}
+        )
+        hashes = pa.chunked_array(
+            [pa.array([hashlib.sha256(key.encode()).hexdigest() for key in fresh], pa.string())]
+        )
+        stamped = run.stamped(rows, "link", hashes).select(schemas.SPLITS.names)
+        run.append("splits", check("splits", stamped).kept)
+    return keys.map(pd.concat([split_of, drawn]))
+
+
+def patient_keys(exam_ids: pd.Series, patient_ids: pd.Series) -> pd.Series:
+    """Return what patients are told apart by: an exam without a patient is a patient of its own."""
+    return patient_ids.where(patient_ids.notna(), "exam:" + exam_ids)
+
+
+def _source_splits(splits: pd.Series, keys: pd.Series, settings: ManifestSettings) -> pd.Series:
+    named = splits[splits.notna()]
+    unknown = sorted(set(named) - set(settings.source_splits))
+    if unknown:
+        raise UserError(
+            f"the label file names a split {unknown[0]!r}; say what it means with "
+            f'[manifest] source_splits = {{ {unknown[0]} = "train" }}'
+        )
+    meant = named.map(settings.source_splits)
+    of_patient = meant.groupby(keys[named.index])
+    mixed = int((of_patient.nunique() > 1).sum())
+    if mixed:
+        raise UserError(
+            f"the label file puts {mixed} patients into two splits; mend it, or leave its split "
+            "column out to have patients split here"
+        )
+    return of_patient.first()
+
+
+def _drawn(key: str, settings: ManifestSettings) -> str:
+    """Draw a split by a hash of the patient, so that it does not depend on who else is there."""
+    place = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
+    limits = np.cumsum([settings.train, settings.val])
+    return ("train", "val", "test")[int(np.searchsorted(limits, place, side="right"))]

@@ -1,0 +1,134 @@
+"""Embed: cached images to embeddings of the current model, and its gallery index."""
+
+import hashlib
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from data_contracts import schemas
+from data_contracts.contract import check
+from pipeline.lake import Lake
+from pipeline.lake_run import Run
+from pipeline.manifest_images import ManifestImages, manifest_images
+from pipeline.models import (
+    MODEL_FILE,
+    current_model,
+    local_model_folder,
+    read_embeddings,
+    store_model_files,
+    untrained_id,
+)
+from pipeline.settings import Settings
+from pipeline.stage_summary import Progress, StageSummary, silent
+
+BATCH = 64
+
+
+def embed(settings: Settings, *, progress: Progress = silent, force: bool = False) -> StageSummary:
+    """Embed the manifest's images with the current model and, beside it, the untrained network.
+
+    Reads the manifest, pixels and models; writes embeddings and the model's gallery index. Only
+    images that are new or whose pixels changed are embedded, unless `force`.
+
+    Raises
+    ------
+    UserError
+        There is no manifest or no model yet.
+    """
+    from training.embed import embed as embed_images
+
+    with Run(Lake.of(settings), "embed", {"force": force}) as run:
+        images = manifest_images(run.lake, settings)
+        model = current_model(run.lake)
+        model_id = model["model_id"]
+        untrained = untrained_id(settings)
+        known = run.read("embeddings", ["model_id", "image_id", "content_hash"]).to_pandas()
+        counts = {"in": 0, "embedded": 0, "unchanged": 0}
+        for name, digest, kind in (
+            (model_id, model["content_hash"], "embedding"),
+            (untrained, untrained, "features"),
+        ):
+            mine = known[known["model_id"] == name]
+            made_of = _made_of(digest, images.rows["pixel_digest"])
+            before = images.rows["image_id"].map(mine.set_index("image_id")["content_hash"])
+            stale = np.flatnonzero((before != made_of).to_numpy())
+            if force:
+                stale = np.arange(len(images.rows))
+            counts["in"] += len(images.rows)
+            counts["embedded"] += len(stale)
+            counts["unchanged"] += len(images.rows) - len(stale)
+            if len(stale):
+                network = _network(run.lake, settings, name, kind)
+                vectors = embed_images(network, images.pixels, stale, BATCH, progress, kind)
+                _commit(run, images, name, stale, vectors, made_of.iloc[stale])
+        if "embeddings" in run.outputs:
+            _index_gallery(run, model_id)
+        run.commit(counts)
+        return StageSummary(
+            stage="embed",
+            run_id=run.run_id if run.changed else "",
+            outcome="committed" if run.changed else "unchanged",
+            counts=counts,
+            parts=("embedded", "unchanged"),
+            inputs={**run.inputs, "manifest": images.release.version},
+            outputs=run.outputs,
+            seconds=run.seconds,
+            notes=(f"embedded with {model_id} and with the untrained network",),
+        )
+
+
+def _made_of(model_digest: str, pixel_digests: pd.Series) -> pd.Series:
+    """Return what an embedding depends on, hashed: the model's weights and the image's pixels."""
+    return pixel_digests.map(
+        lambda digest: hashlib.sha256(f"{model_digest} {digest}".encode()).hexdigest()
+    )
+
+
+def _network(lake: Lake, settings: Settings, name: str, kind: str) -> Any:
+    from training import load_model, untrained_model
+
+    if kind == "features":
+        train = settings.train
+        return untrained_model(train.backbone, train.dim, train.image_size, train.seed)
+    model, _ = load_model(local_model_folder(lake, name) / MODEL_FILE)
+    return model
+
+
+def _commit(
+    run: Run,
+    images: ManifestImages,
+    name: str,
+    stale: np.ndarray,
+    vectors: np.ndarray,
+    made_of: pd.Series,
+) -> None:
+    chosen = images.rows.iloc[stale]
+    ids = pa.array(chosen["image_id"], pa.string())
+    values = pa.array(vectors.reshape(-1), pa.float32())
+    offsets = pa.array(np.arange(len(stale) + 1, dtype=np.int32) * vectors.shape[1])
+    names = pa.repeat(pa.scalar(name), len(stale))
+    rows = pa.table(
+        {
+            "model_id": names,
+            "image_id": ids,
+            "embedding": pa.ListArray.from_arrays(offsets, values),
+        }
+    )
+    hashes = pa.chunked_array([pa.array(made_of, pa.string())])
+    stamped = run.stamped(rows, images.release.path, hashes).select(schemas.EMBEDDINGS.names)
+    run.delete("embeddings", pa.table({"model_id": names, "image_id": ids}))
+    run.append("embeddings", check("embeddings", stamped).kept)
+
+
+def _index_gallery(run: Run, model_id: str) -> None:
+    """Build the index over all embeddings of the model, those of this run included."""
+    from training import GalleryIndex
+
+    ids, vectors = read_embeddings(run.lake, model_id, run.outputs["embeddings"])
+    with tempfile.TemporaryDirectory(prefix="radsim-gallery-") as folder:
+        GalleryIndex.build(vectors, ids, model_id).save(folder)
+        store_model_files(run.lake, model_id, Path(folder))

@@ -1,0 +1,57 @@
+"""Ingest: reports and label files into the lake, each exam once, nothing lost."""
+
+from pipeline.label_file_intake import take_in_label_file
+from pipeline.lake import Lake
+from pipeline.lake_run import Run
+from pipeline.pseudonyms import Pseudonymiser
+from pipeline.report_intake import take_in_reports
+from pipeline.settings import Settings
+from pipeline.stage_summary import Progress, StageSummary, silent
+from pipeline.user_error import UserError
+
+_PARTS = ("new", "amended", "unchanged", "superseded", "quarantined")
+
+
+def ingest(settings: Settings, *, progress: Progress = silent, force: bool = False) -> StageSummary:
+    """Read the report source and the label file; write reports, gold, file_labels, quarantine.
+
+    Doing it twice changes nothing: what the lake already holds is counted as unchanged. `force`
+    has no meaning here, since reading again is what ingest does.
+
+    Raises
+    ------
+    UserError
+        No source is named, or one cannot be read at all.
+    ContractBroken
+        The rows break a contract as a whole.
+    """
+    if settings.reports.path is None and settings.label_file.path is None:
+        raise UserError(
+            "no source of reports or labels; name one with [reports] path or [label_file] path "
+            "in the settings, or with --reports"
+        )
+    pseudonymiser = Pseudonymiser.of(settings)
+    counts: dict[str, int] = {}
+    notes: list[str] = []
+    with Run(Lake.of(settings), "ingest", {}) as run:
+        if settings.reports.path is not None:
+            counts, lines = take_in_reports(run, settings.reports, pseudonymiser, progress)
+            notes += lines
+        if settings.label_file.path is not None:
+            labelled, lines = take_in_label_file(run, settings, pseudonymiser, progress)
+            counts = {name: counts.get(name, 0) + count for name, count in labelled.items()}
+            notes += lines
+        if not pseudonymiser.active:
+            notes.append("no pseudonym key is set: identifiers are kept as they came")
+        run.commit(counts)
+        return StageSummary(
+            stage="ingest",
+            run_id=run.run_id if run.changed else "",
+            outcome="committed" if run.changed else "unchanged",
+            counts=counts,
+            parts=_PARTS,
+            inputs=run.inputs,
+            outputs=run.outputs,
+            seconds=run.seconds,
+            notes=tuple(notes),
+        )

@@ -1,0 +1,159 @@
+"""Label: reports to mentions and labels, for the exams whose text or labeler changed."""
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts import schemas
+from data_contracts.contract import check
+from labelers import load_scheme
+from pipeline.labelling import label_chunks, labelling_processes, prevalence, rule_labeler
+from pipeline.lake import Lake, require
+from pipeline.lake_run import Run
+from pipeline.quarantine import file_away, rejected_rows
+from pipeline.settings import Settings
+from pipeline.stage_summary import Progress, StageSummary, silent
+
+REPORTS_A_CHUNK = 5_000
+REPORTS_A_COMMIT = 50_000
+
+
+def label(settings: Settings, *, progress: Progress = silent, force: bool = False) -> StageSummary:
+    """Label the reports that are new or changed; all of them after a change of the labeler.
+
+    Reads reports; writes mentions, labels and quarantine. Retracted exams lose their labels.
+
+    Raises
+    ------
+    UserError
+        The lake has no reports.
+    ContractBroken
+        The labels break their contract as a whole.
+    """
+    load_scheme(settings.manifest.scheme)
+    with Run(Lake.of(settings), "label", {"force": force}) as run:
+        reports = run.read("reports", ["exam_id", "content_hash", "status"])
+        if reports.num_rows == 0 and "file_labels" in run.current:
+            # A road that starts from a label file has nothing to label.
+            return StageSummary(stage="label", seconds=run.seconds)
+        require(reports, "reports", "ingest")
+        labeler = rule_labeler()
+        current = reports.filter(pc.not_equal(reports["status"], "retracted"))
+        known = run.read("labels", ["exam_id", "content_hash", "labeler", "vocabulary_hash"])
+        same_labeler = (
+            not force
+            and known.num_rows > 0
+            and known["labeler"][0].as_py() == labeler.name
+            and known["vocabulary_hash"][0].as_py() == labeler.vocabulary_hash
+        )
+        stale = _stale(current, known) if same_labeler else current["exam_id"]
+        # Labels to drop: of exams to be relabelled, retracted, or gone into quarantine.
+        kept = pc.and_(
+            pc.is_in(known["exam_id"], current["exam_id"]),
+            pc.invert(pc.is_in(known["exam_id"], stale)),
+        )
+        dropped = known.filter(pc.invert(kept)).select(["exam_id"])
+        if same_labeler:
+            run.delete("mentions", dropped)
+            run.delete("labels", dropped)
+        rejected = _label_and_commit(run, settings, stale, anew=not same_labeler, progress=progress)
+        quarantined, notes = file_away(run, rejected)
+        counts = {
+            "in": current.num_rows,
+            "labelled": len(stale) - quarantined,
+            "unchanged": current.num_rows - len(stale),
+            "quarantined": quarantined,
+        }
+        run.commit(counts)
+        scheme = settings.manifest.scheme
+        shares = prevalence(Lake.of(settings).read("labels"), scheme)
+        return StageSummary(
+            stage="label",
+            run_id=run.run_id if run.changed else "",
+            outcome="committed" if run.changed else "unchanged",
+            counts=counts,
+            parts=("labelled", "unchanged", "quarantined"),
+            inputs=run.inputs,
+            outputs=run.outputs,
+            seconds=run.seconds,
+            notes=notes,
+            figures={f"prevalence ({scheme})": shares},
+        )
+
+
+def _stale(reports: pa.Table, known: pa.Table) -> pa.ChunkedArray:
+    """Return the exams whose labels are missing or were made from another text."""
+    at = pc.index_in(reports["exam_id"], value_set=known["exam_id"])
+    labelled_text = known["content_hash"].take(at)
+    same = pc.fill_null(pc.equal(labelled_text, reports["content_hash"]), False)
+    return reports["exam_id"].filter(pc.invert(same))
+
+
+def _label_and_commit(
+    run: Run, settings: Settings, stale: pa.ChunkedArray, *, anew: bool, progress: Progress
+) -> list[pa.Table]:
+    """Label the stale exams and commit them part by part; return what broke the contract."""
+
+    def chunks() -> Iterator[pa.Table]:
+        columns = ["exam_id", "sections", "source", "content_hash"]
+        for chunk in run.scan("reports", columns, REPORTS_A_CHUNK):
+            wanted = chunk.filter(pc.is_in(chunk["exam_id"], value_set=stale.combine_chunks()))
+            if wanted.num_rows:
+                yield wanted
+
+    rejected: list[pa.Table] = []
+    waiting: list[tuple[pa.Table, pa.Table]] = []
+    labelled = 0
+    several = labelling_processes(settings.engine.workers, len(stale))
+    for mentions, labels in label_chunks(chunks(), several):
+        waiting.append((mentions, labels))
+        labelled += labels.num_rows
+        progress(labelled, len(stale), "reports labelled")
+        if sum(part.num_rows for _, part in waiting) >= REPORTS_A_COMMIT:
+            rejected += _commit(run, waiting, anew=anew)
+            anew, waiting = False, []
+    if waiting:
+        rejected += _commit(run, waiting, anew=anew)
+    return rejected
+
+
+def _commit(run: Run, parts: list[tuple[pa.Table, pa.Table]], *, anew: bool) -> list[pa.Table]:
+    """Commit the exams whose mentions and labels keep their contracts; return the others."""
+    findings = rule_labeler().vocabulary.finding_ids
+    tables = {
+        "mentions": (pa.concat_tables(mentions for mentions, _ in parts), schemas.MENTIONS),
+        "labels": (pa.concat_tables(labels for _, labels in parts), schemas.labels(findings)),
+    }
+    stamped: dict[str, pa.Table] = {}
+    rejected: list[pa.Table] = []
+    broken = pa.array([], pa.string())
+    for name, (rows, schema) in tables.items():
+        stamped[name] = (
+            run.stamped(
+                rows.drop_columns(["source", "content_hash"]), rows["source"], rows["content_hash"]
+            )
+            .select(schema.names)
+            .cast(schema)
+        )
+        bad = check(name, stamped[name], columns=findings).rejected.to_pandas()
+        lost = stamped[name].take(pa.array(bad["row"]))
+        bad["exam_id"] = lost["exam_id"].to_pandas()
+        bad["source"] = lost["source"].to_pandas()
+        bad = bad[~bad["exam_id"].isin(broken.to_pylist())].drop_duplicates("exam_id")
+        broken = pa.concat_arrays([broken, pa.array(bad["exam_id"], pa.string())])
+        ids = pa.array(bad["exam_id"], pa.string())
+        rejected.append(
+            rejected_rows(
+                name,
+                ids,
+                ids,
+                pa.array(bad["rule"], pa.string()),
+                pa.array(bad["reason"], pa.string()),
+                pa.array(bad["source"], pa.string()),
+            )
+        )
+    for name, rows in stamped.items():
+        kept = rows.filter(pc.invert(pc.is_in(rows["exam_id"], value_set=broken)))
+        (run.overwrite if anew else run.append)(name, kept)
+    return rejected

@@ -1,0 +1,194 @@
+"""Link: labels and images to a manifest release."""
+
+import hashlib
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from data_contracts import schemas
+from data_contracts.contract import check
+from labelers import Scheme, load_scheme
+from pipeline.lake import Lake, require
+from pipeline.lake_run import Run
+from pipeline.manifests import current_release, publish_manifest, read_manifest
+from pipeline.quarantine import file_away, rejected_rows
+from pipeline.settings import Settings
+from pipeline.splits import split_patients
+from pipeline.stage_summary import Progress, StageSummary, silent
+from pipeline.user_error import UserError
+
+_NOT_CONTENT = ["run_id", "committed_at"]
+
+
+def link(settings: Settings, *, progress: Progress = silent, force: bool = False) -> StageSummary:
+    """Join labelled exams with their usable images and publish the result as a manifest.
+
+    Reads labels, file_labels, reports and images; writes splits, quarantine and a numbered
+    release, unless the rows are those of the last one (`force` publishes all the same).
+
+    Raises
+    ------
+    UserError
+        There are no labels or no images yet, or none of them belong together.
+    ContractBroken
+        The manifest breaks its contract as a whole, such as a patient in two splits.
+    """
+    scheme = load_scheme(settings.manifest.scheme)
+    with Run(Lake.of(settings), "link", {"scheme": scheme.name, "force": force}) as run:
+        exams = _labelled_exams(run, scheme)
+        images = _usable_images(run)
+        progress(0, len(exams), "exams linked")
+        rows = exams.merge(images, on="exam_id", how="inner", suffixes=("", "_of_image"))
+        if rows.empty:
+            raise UserError(
+                f"none of {len(exams):,} labelled exams has one of {len(images):,} usable images; "
+                "check that exam_id means the same in both"
+            )
+        known = rows["patient_id"].notna()
+        rows["patient_id"] = rows["patient_id"].where(known, rows["patient_id_of_image"])
+        rows["split"] = split_patients(run, rows, settings.manifest)
+        manifest = _manifest(run, rows, scheme)
+        checked = check("manifest", manifest, columns=scheme.classes)
+        quarantined, notes = _quarantine(run, manifest, checked.rejected)
+        linked = int(exams["exam_id"].isin(set(rows["exam_id"])).sum())
+        counts = {
+            "in": len(exams),
+            "linked": linked,
+            "unlinked": len(exams) - linked,
+            "images": checked.kept.num_rows,
+            "images without a labelled exam": len(images) - len(rows),
+        }
+        if quarantined:
+            counts["images quarantined"] = quarantined
+        if force or not _same_as_last(run, checked.kept):
+            release = publish_manifest(run, checked.kept, _told(run, scheme))
+            notes = (f"manifest {release.version} is {release.path}", *notes)
+        run.commit(counts)
+        progress(len(exams), len(exams), "exams linked")
+        return StageSummary(
+            stage="link",
+            run_id=run.run_id if run.changed else "",
+            outcome="committed" if run.changed else "unchanged",
+            counts=counts,
+            parts=("linked", "unlinked"),
+            inputs=run.inputs,
+            outputs=run.outputs,
+            seconds=run.seconds,
+            notes=notes or (f"manifest {run.current['manifest']} stands",),
+            figures={"splits": _split_sizes(checked.kept)},
+        )
+
+
+def _labelled_exams(run: Run, scheme: Scheme) -> pd.DataFrame:
+    """Return a row an exam: states, patient, source; a file's states override a report's."""
+    from_file = _from_file(run, scheme)
+    from_reports = _from_reports(run, scheme)
+    exams = pd.concat(
+        [from_file, from_reports[~from_reports["exam_id"].isin(from_file["exam_id"])]],
+        ignore_index=True,
+    )
+    if exams.empty:
+        raise UserError("the lake has no labels yet; run `radsim label` first")
+    patients = run.read("reports", ["exam_id", "patient_id"]).to_pandas()
+    known = exams["exam_id"].map(patients.set_index("exam_id")["patient_id"])
+    exams["patient_id"] = exams["patient_id"].where(exams["patient_id"].notna(), known)
+    return exams
+
+
+def _from_reports(run: Run, scheme: Scheme) -> pd.DataFrame:
+    labels = run.read("labels")
+    states = scheme.project(labels).to_pandas(types_mapper=_nullable)
+    return states.assign(
+        patient_id=None,
+        source_split=None,
+        label_source="report",
+        source=labels["source"].to_pandas(),
+        content_hash=labels["content_hash"].to_pandas(),
+    )
+
+
+def _from_file(run: Run, scheme: Scheme) -> pd.DataFrame:
+    rows = run.read("file_labels").to_pandas(types_mapper=_nullable)
+    rows = rows[rows["scheme"] == scheme.name]
+    states = rows.pivot(index="exam_id", columns="class", values="state")
+    states = states.reindex(columns=list(scheme.classes))
+    of_exam = rows.drop_duplicates("exam_id").set_index("exam_id").reindex(states.index)
+    return states.assign(
+        patient_id=of_exam["patient_id"],
+        source_split=of_exam["split"],
+        label_source="file",
+        source=of_exam["source"],
+        content_hash=of_exam["content_hash"],
+    ).reset_index()
+
+
+def _usable_images(run: Run) -> pd.DataFrame:
+    columns = ["image_id", "exam_id", "patient_id", "view", "pixel_digest", "usable"]
+    images = require(run.read("images", columns), "images", "index").to_pandas()
+    return images[images["usable"]].drop(columns="usable")
+
+
+def _manifest(run: Run, rows: pd.DataFrame, scheme: Scheme) -> pa.Table:
+    schema = schemas.manifest(scheme.classes)
+    joined = rows["content_hash"] + rows["pixel_digest"]
+    rows = rows.assign(
+        content_hash=[hashlib.sha256(text.encode()).hexdigest() for text in joined],
+        run_id=run.run_id,
+        committed_at=run.now,
+    ).sort_values(["exam_id", "image_id"])
+    return pa.Table.from_pandas(rows[schema.names], schema=schema, preserve_index=False)
+
+
+def _quarantine(run: Run, manifest: pa.Table, bad: pa.Table) -> tuple[int, tuple[str, ...]]:
+    lost = manifest.take(bad["row"])
+    return file_away(
+        run,
+        [
+            rejected_rows(
+                "manifest",
+                lost["image_id"],
+                lost["image_id"],
+                bad["rule"],
+                bad["reason"],
+                lost["source"],
+                lost["content_hash"],
+            )
+        ],
+    )
+
+
+def _same_as_last(run: Run, rows: pa.Table) -> bool:
+    if "manifest" not in run.current:
+        return False
+    last = read_manifest(run.lake, current_release(run.lake)).replace_schema_metadata(None)
+    if last.column_names != rows.column_names:
+        return False
+    last, rows = last.drop_columns(_NOT_CONTENT), rows.drop_columns(_NOT_CONTENT)
+    return last.equals(rows.cast(last.schema))
+
+
+def _told(run: Run, scheme: Scheme) -> dict[str, Any]:
+    labels = run.read("labels", ["labeler", "vocabulary_hash"])
+    return {
+        "scheme": scheme.name,
+        "classes": list(scheme.classes),
+        "normal_class": scheme.normal_class,
+        "device_classes": list(scheme.device_classes),
+        "labeler": labels["labeler"][0].as_py() if labels.num_rows else None,
+        "vocabulary_hash": labels["vocabulary_hash"][0].as_py() if labels.num_rows else None,
+        "tables": run.inputs,
+    }
+
+
+def _split_sizes(manifest: pa.Table) -> list[dict[str, Any]]:
+    frame = manifest.select(["split", "exam_id", "image_id"]).to_pandas()
+    sizes = frame.groupby("split").agg(exams=("exam_id", "nunique"), images=("image_id", "size"))
+    return [
+        {"split": name, **{key: int(value) for key, value in row.items()}}
+        for name, row in sizes.iterrows()
+    ]
+
+
+def _nullable(kind: pa.DataType) -> pd.api.extensions.ExtensionDtype | None:
+    return pd.Int8Dtype() if kind == pa.int8() else None

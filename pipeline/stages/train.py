@@ -1,0 +1,187 @@
+"""Train: a manifest and cached pixels to an embedding model."""
+
+import dataclasses
+import hashlib
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from data_contracts import schemas
+from data_contracts.contract import check
+from pipeline.lake import Lake
+from pipeline.lake_run import Run
+from pipeline.manifest_images import ManifestImages, manifest_images
+from pipeline.models import MODEL_FILE, model_path, store_model_files
+from pipeline.settings import Settings
+from pipeline.splits import patient_keys
+from pipeline.stage_summary import Progress, StageSummary, silent
+from pipeline.user_error import UserError
+
+
+def train(settings: Settings, *, progress: Progress = silent, force: bool = False) -> StageSummary:
+    """Train an embedding on the manifest's train split.
+
+    Reads the current manifest and pixels; writes models and the model's file. The model's id
+    follows from the manifest's digest and the settings, so that training twice on the same input
+    changes nothing (`force` trains all the same).
+
+    Raises
+    ------
+    UserError
+        There is no manifest, no pixels, or no training exam.
+    """
+    with Run(Lake.of(settings), "train", {"force": force}) as run:
+        images = manifest_images(run.lake, settings)
+        model_id = _model_id(images, settings)
+        known = set(run.read("models", ["model_id"])["model_id"].to_pylist())
+        split = images.rows["split"].to_numpy()
+        counts = {
+            "train images": int((split == "train").sum()),
+            "val images": int((split == "val").sum()),
+        }
+        if model_id in known and not force:
+            return StageSummary(
+                stage="train",
+                counts=counts,
+                inputs=run.inputs,
+                seconds=run.seconds,
+                notes=(f"{model_id} is trained on manifest {images.release.version} already",),
+            )
+        fitted, measures, history = _fit(images, settings, progress)
+        with tempfile.TemporaryDirectory(prefix="radsim-model-") as folder:
+            digest = _save(fitted.model, Path(folder), model_id, images, settings)
+            store_model_files(run.lake, model_id, Path(folder))
+        row = {
+            "model_id": model_id,
+            "settings": json.dumps(settings.train.model_dump(mode="json"), sort_keys=True),
+            "manifest_version": images.release.version,
+            "manifest_digest": images.release.digest,
+            "seed": settings.train.seed,
+            "measures": json.dumps(measures),
+            "path": f"{model_path(model_id)}/{MODEL_FILE}",
+        }
+        bare = [f for f in schemas.MODELS if f.name in row]
+        table = pa.Table.from_pylist([row], schema=pa.schema(bare))
+        stamped = run.stamped(table, images.release.path, digest).select(schemas.MODELS.names)
+        run.delete("models", pa.table({"model_id": [model_id]}))
+        run.append("models", check("models", stamped).kept)
+        run.commit(counts)
+        return StageSummary(
+            stage="train",
+            run_id=run.run_id,
+            outcome="committed",
+            counts=counts,
+            inputs={**run.inputs, "manifest": images.release.version},
+            outputs=run.outputs,
+            seconds=run.seconds,
+            notes=_notes(model_id, images),
+            figures={"training": history},
+        )
+
+
+def _model_id(images: ManifestImages, settings: Settings) -> str:
+    made_of = {
+        "manifest": images.release.digest,
+        "train": settings.train.model_dump(mode="json"),
+        "size": settings.cache.size,
+    }
+    text = json.dumps(made_of, sort_keys=True)
+    return f"model-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def _fit(
+    images: ManifestImages, settings: Settings, progress: Progress
+) -> tuple[Any, dict[str, float], list[dict[str, Any]]]:
+    from training import FitSettings, training_targets
+    from training.fit import fit
+
+    told = images.told
+    targets, normal = training_targets(
+        images.states,
+        told["classes"],
+        told["normal_class"],
+        told["device_classes"],
+        settings.train.uncertain,
+    )
+    keys = patient_keys(images.rows["exam_id"], images.rows["patient_id"])
+    rows, validation = _rows_to_train(images.rows["split"], keys, settings)
+    if len(rows) == 0:
+        raise UserError(
+            f"manifest {images.release.version} has no exam in the train split; see [manifest]"
+        )
+    named = {field.name for field in dataclasses.fields(FitSettings)}
+    told_to_fit = {k: v for k, v in settings.train.model_dump().items() if k in named}
+    result = fit(
+        images.pixels,
+        targets,
+        normal,
+        pd.factorize(keys)[0],
+        rows,
+        validation,
+        FitSettings(**told_to_fit),
+        progress,
+    )
+    measures = {
+        "validation nDCG@10": result.kept.validation_ndcg,
+        "seconds": result.seconds,
+    }
+    history = [
+        {
+            "phase": epoch.phase,
+            "epoch": epoch.epoch,
+            "loss": epoch.loss,
+            "validation nDCG@10": epoch.validation_ndcg,
+            "images/s": epoch.images_per_second,
+            "kept": epoch == result.kept,
+        }
+        for epoch in result.history
+    ]
+    return result, measures, history
+
+
+def _rows_to_train(
+    split: pd.Series, keys: pd.Series, settings: Settings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return training and validation rows; without a val split some training patients are held out.
+
+    The held-out patients are drawn by a hash, so they stay the same as the manifest grows.
+    """
+    train = (split == "train").to_numpy()
+    validation = (split == "val").to_numpy()
+    if not validation.any():
+        digests = [hashlib.sha256(f"validation:{key}".encode()).digest() for key in keys]
+        place = np.array([int.from_bytes(digest[:8], "big") / 2**64 for digest in digests])
+        validation = train & (place < settings.train.validation_share)
+        train = train & ~validation
+    return np.flatnonzero(train), np.flatnonzero(validation)
+
+
+def _save(
+    model: Any, folder: Path, model_id: str, images: ManifestImages, settings: Settings
+) -> str:
+    from training import save_model
+
+    digest: str = save_model(
+        model,
+        folder / MODEL_FILE,
+        {
+            "model_id": model_id,
+            "settings": settings.train.model_dump(mode="json"),
+            "manifest_version": images.release.version,
+            "manifest_digest": images.release.digest,
+            "classes": images.members,
+        },
+    )
+    return digest
+
+
+def _notes(model_id: str, images: ManifestImages) -> tuple[str, ...]:
+    notes = [f"{model_id} is trained on manifest {images.release.version}"]
+    if images.without_pixels:
+        notes.append(f"{images.without_pixels:,} images of the manifest are not in the pixel cache")
+    return tuple(notes)
