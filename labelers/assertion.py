@@ -5,6 +5,7 @@ cue after it acts back to the start of its clause, terminators begin a new claus
 departures, each a rule of a radiologist's reading, are:
 
 list_ends
+    «No effusion seen, hilar calcifications»: a verb of seeing and a comma end a negation.
     «No effusion, stable cardiomegaly»: after a comma or «and», a word that says something is there
     (stable, mild, chronic …) ends a negation, unless the list goes on with «or».
 nearest_after
@@ -30,7 +31,10 @@ _RESTART = frozenset(
     "stable unchanged persistent mild minimal moderate chronic old scattered again mildly improved "
     "increased increasing decreased status residual continued interval otherwise there".split()
 )
-_LIST_WORDS = frozenset({"or", "nor", "and", ",", "/", "versus", "vs", "vs."})
+# Verbs that close a negated statement: «no effusion seen, left hilar calcifications».
+_SEEN = frozenset(
+    "seen identified noted visualized demonstrated appreciated evident detected present".split()
+)
 _CHOICE = frozenset({"or", "versus", "vs", "vs.", "and/or"})
 _HEDGE_REACH = 14  # tokens over which a hedge is followed through its clause
 
@@ -167,6 +171,8 @@ def _reaches_subject(words: list[str], cue: FoundCue, head: Head, heads: list[He
 
 def _list_ended(words: list[str], begin: int, end: int, clause: list[int]) -> bool:
     for token in range(begin, end):
+        if words[token] in _SEEN and words[token + 1] in {",", "and"}:
+            return "or" not in words[token + 1 : end]
         if words[token] in {",", "and"} and token + 1 < len(words):
             following = words[token + 1]
             if following == "and" and token + 2 < len(words):
@@ -182,6 +188,8 @@ def _list_ended(words: list[str], begin: int, end: int, clause: list[int]) -> bo
 
 def _hedge_ended(words: list[str], cue: FoundCue, head: Head) -> bool:
     between = words[cue.end : head.start]
+    if cue.cue.list:
+        return False
     if len(between) > _HEDGE_REACH:
         return True
     if "," not in between:

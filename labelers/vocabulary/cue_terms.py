@@ -29,12 +29,15 @@ class Cue:
         Most tokens between cue and mention; 0 for the whole clause.
     firm
         It outranks nearer cues («cannot be excluded», «has resolved»).
+    list
+        A hedge that goes on through commas («the differential includes a, b, c»).
     """
 
     category: str
     direction: str
     reach: int = 0
     firm: bool = False
+    list: bool = False
 
 
 def read_cues(
@@ -74,7 +77,7 @@ def read_cues(
     cues: list[Cue] = []
     own: dict[tuple[str, str], int] = {}  # (phrase, direction): cue number
     for entry in file.mappings("cues"):
-        entry.allow("category", "direction", "reach", "firm", "phrases")
+        entry.allow("category", "direction", "reach", "firm", "list", "phrases")
         category, direction = entry.text("category"), entry.text("direction")
         if category not in CATEGORIES:
             raise VocabularyError(f"{category.place}: category is one of {', '.join(CATEGORIES)}")
@@ -83,7 +86,9 @@ def read_cues(
         reach = entry.text("reach", "0")
         if not reach.isdigit():
             raise VocabularyError(f"{reach.place}: reach must be a number of tokens")
-        cues.append(Cue(str(category), str(direction), int(reach), entry.flag("firm")))
+        cues.append(
+            Cue(str(category), str(direction), int(reach), entry.flag("firm"), entry.flag("list"))
+        )
         for pattern in entry.texts("phrases"):
             for phrase in expand(pattern, terms):
                 number = own.setdefault((phrase, str(direction)), len(cues) - 1)
