@@ -51,35 +51,55 @@ def schema_fault(table: pa.Table, schema: pa.Schema) -> str | None:
         if len(found) > 1:
             return f"column {field.name} stands twice"
         given = table.schema.field(found[0]).type
-        if not readable_as(given, field.type):
+        if not _readable_as(_plain_type(given, field.type), field.type):
             return f"column {field.name} is {given} and should be {field.type}"
     return None
 
 
-def readable_as(given: pa.DataType, declared: pa.DataType) -> bool:
-    """Return whether values of one type can stand in a column declared as another."""
+def plain(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return a schema's columns of a table, without dictionaries and typeless columns.
+
+    What remains to differ from the schema is the width of numbers and offsets and the unit of
+    timestamps. The table must have no `schema_fault`.
+    """
+    columns = []
+    for field in schema:
+        column = table[field.name]
+        wanted = _plain_type(column.type, field.type)
+        columns.append(column if column.type == wanted else column.cast(wanted))
+    return pa.table(columns, names=schema.names)
+
+
+def _plain_type(given: pa.DataType, declared: pa.DataType) -> pa.DataType:
+    if pa.types.is_null(given):
+        return declared
+    if pa.types.is_dictionary(given):
+        return _plain_type(given.value_type, declared)
+    return given
+
+
+def _readable_as(given: pa.DataType, declared: pa.DataType) -> bool:
+    """Return whether values of one plain type can stand in a column declared as another."""
     kinds = pa.types
-    if kinds.is_null(given) or given == declared:
+    if given == declared:
         return True
-    if kinds.is_dictionary(given):
-        return readable_as(given.value_type, declared)
     if kinds.is_string(declared):
-        return kinds.is_large_string(given) or kinds.is_string_view(given)
+        return kinds.is_large_string(given)
     if kinds.is_integer(declared):
-        return kinds.is_integer(given)
+        # Half of uint64 fits no other integer.
+        return kinds.is_integer(given) and not kinds.is_uint64(given)
     if kinds.is_floating(declared):
         return kinds.is_floating(given) or kinds.is_integer(given)
     if kinds.is_timestamp(declared):
         return kinds.is_timestamp(given) and given.tz is not None
     if kinds.is_list(declared):
-        lists = (
-            kinds.is_list(given) or kinds.is_large_list(given) or kinds.is_fixed_size_list(given)
-        )
-        return lists and readable_as(given.value_type, declared.value_type)
+        is_some_list = (kinds.is_list, kinds.is_large_list, kinds.is_fixed_size_list)
+        same = any(is_list(given) for is_list in is_some_list)
+        return same and _readable_as(given.value_type, declared.value_type)
     if kinds.is_struct(declared):
         names = [field.name for field in declared]
         same = kinds.is_struct(given) and [field.name for field in given] == names
         return same and all(
-            readable_as(given.field(name).type, declared.field(name).type) for name in names
+            _readable_as(given.field(name).type, declared.field(name).type) for name in names
         )
     return False

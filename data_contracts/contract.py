@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from data_contracts.column_types import schema_fault, schema_of
+from data_contracts.column_types import plain, schema_fault, schema_of
 from data_contracts.derived_columns import DERIVED
 from data_contracts.expectations import evaluate
 from data_contracts.rule_frames import rule_frame
@@ -111,7 +111,8 @@ def check(
         If there is no such table or rule, or `columns` do not go with the table.
     """
     asked = _asked(table_name, columns, without)
-    fault = schema_fault(table, schema_of(table_name, columns))
+    schema = schema_of(table_name, columns)
+    fault = schema_fault(table, schema)
     if fault is not None:
         result = _result("schema", "table", fault, "schema", [], table.num_rows, None, False, None)
         raise ContractBroken(table_name, "schema", fault, [result])
@@ -121,13 +122,13 @@ def check(
     row_rules = [rule for rule in asked if rule.level == "row"]
     first = np.full(table.num_rows, len(row_rules), dtype=np.int32)
     results = {}
-    source = _Columns(table_name, table)
+    source = _Columns(table_name, plain(table, schema))
     for number, rule in enumerate(row_rules):
         results[rule.name], failing = _ask(rule, source, parameters)
         first[failing] = np.minimum(first[failing], number)
     kept, rejected = _split(table, first, row_rules)
 
-    source = _Columns(table_name, kept)
+    source = _Columns(table_name, plain(kept, schema))
     for rule in asked:
         if rule.level == "table":
             results[rule.name], _ = _ask(rule, source, parameters)
@@ -170,7 +171,8 @@ def _ask(
     failing, failed_columns = [np.empty(0, dtype=np.int64)], []
     failed: int | None = 0
     success, error = True, None
-    for column, kwargs in rule.kwargs.items():
+    checked = columns.table.num_rows
+    for column, kwargs in rule.kwargs.items() if checked else ():
         frame = rule_frame(rule.expectation, kwargs, columns)
         if frame.empty:
             continue
@@ -186,7 +188,6 @@ def _ask(
             if rule.level == "row" and error is None:
                 error = "NotARowRule"
     rows = np.unique(np.concatenate(failing))
-    checked = columns.table.num_rows
     failed = None if failed is None else len(rows)
     found = _result(
         rule.name,

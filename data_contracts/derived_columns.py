@@ -11,6 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data_contracts.value_codes import value_codes
+
 Values = np.ndarray
 """One value a row, shape ``(n_rows,)``; NaN for null."""
 
@@ -42,12 +44,12 @@ def n_characters(reports: pa.Table) -> Values:
 
 def n_splits_of_patient(manifest: pa.Table) -> Values:
     """Return in how many splits each row's patient is; NaN without a patient."""
-    return _n_distinct(manifest["split"], by=manifest["patient_id"])
+    return _n_distinct(value_codes(manifest["split"]), by=manifest["patient_id"])
 
 
 def n_splits_of_exam(manifest: pa.Table) -> Values:
     """Return in how many splits each row's exam is."""
-    return _n_distinct(manifest["split"], by=manifest["exam_id"])
+    return _n_distinct(value_codes(manifest["split"]), by=manifest["exam_id"])
 
 
 def n_values(embeddings: pa.Table) -> Values:
@@ -76,7 +78,7 @@ def norm(embeddings: pa.Table) -> Values:
 
 def n_lengths_of_model(embeddings: pa.Table) -> Values:
     """Return how many different embedding lengths the rows of each row's model have."""
-    return _n_distinct(pa.array(_lengths(embeddings["embedding"])), by=embeddings["model_id"])
+    return _n_distinct(_lengths(embeddings["embedding"]), by=embeddings["model_id"])
 
 
 def n_not_finite_figures(evaluations: pa.Table) -> Values:
@@ -123,21 +125,13 @@ def _sums(lists: pa.ChunkedArray, measure: Callable[[pa.Array], np.ndarray]) -> 
     return np.concatenate(sums)
 
 
-def _n_distinct(values: pa.ChunkedArray | pa.Array, by: pa.ChunkedArray) -> Values:
-    """Return, for each row, how many different non-null `values` the rows of its group have."""
-    groups, n_groups = _codes(by)
-    codes, n_codes = _codes(values)
-    both = (groups >= 0) & (codes >= 0)
-    pairs = np.unique(groups[both] * n_codes + codes[both])
-    counts = np.bincount(pairs // max(n_codes, 1), minlength=n_groups)
+def _n_distinct(values: np.ndarray, by: pa.ChunkedArray) -> Values:
+    """Return, for each row, how many different `values` >= 0 the rows of its group have."""
+    groups = value_codes(by)
+    both = (groups >= 0) & (values >= 0)
+    span = int(values.max(initial=0)) + 1
+    pairs = np.unique(groups[both] * span + values[both])
+    counts = np.bincount(pairs // span, minlength=int(groups.max(initial=-1)) + 1)
     found = np.full(len(groups), np.nan)
     found[groups >= 0] = counts[groups[groups >= 0]]
     return found
-
-
-def _codes(values: pa.ChunkedArray | pa.Array) -> tuple[np.ndarray, int]:
-    """Return a number for each distinct value (-1 for null) and how many there are."""
-    if isinstance(values, pa.ChunkedArray):
-        values = values.combine_chunks()
-    encoded = values.dictionary_encode()
-    return encoded.indices.fill_null(-1).to_numpy().astype(np.int64), len(encoded.dictionary)

@@ -124,5 +124,6 @@ def _raised(info: Mapping[str, Any]) -> str | None:
     for each in infos:
         if each["raised_exception"]:
             kinds = _EXCEPTION.findall(each["exception_traceback"] or "")
-            return kinds[-1] if kinds else "Exception"
+            # Wrapped in one of Great Expectations' own; the cause stands first.
+            return kinds[0] if kinds else "Exception"
     return None

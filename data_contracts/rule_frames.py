@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from data_contracts.suite_file import condition_columns, domain_columns
+from data_contracts.value_codes import value_codes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,18 +61,10 @@ def rule_frame(expectation: str, kwargs: Mapping[str, Any], columns: Columns) ->
 
 
 def _plain(column: pa.ChunkedArray) -> Any:
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        column = column.cast(kind.value_type)
-        kind = column.type
-    if pa.types.is_integer(kind) and not pa.types.is_uint64(kind):
+    if pa.types.is_integer(column.type):
         column = column.cast(pa.int64())
-    elif pa.types.is_floating(kind):
+    elif pa.types.is_floating(column.type):
         column = column.cast(pa.float64())
-    elif pa.types.is_string_view(kind):
-        column = column.cast(pa.string())
-    elif pa.types.is_null(kind):
-        return np.full(len(column), np.nan)
     return column.to_pandas().array
 
 
@@ -80,17 +73,5 @@ def _presence(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def _sameness(column: pa.ChunkedArray) -> np.ndarray:
-    if pa.types.is_null(column.type):
-        return np.full(len(column), np.nan)
-    values = column.combine_chunks()
-    if not pa.types.is_dictionary(values.type):
-        values = values.dictionary_encode()
-    # Dictionary values may repeat; unique ones cannot.
-    codes = values.dictionary.dictionary_encode().indices.to_numpy()
-    where = values.indices
-    found = codes[where.fill_null(0).to_numpy()] if len(codes) else np.zeros(len(where))
-    return found.astype(np.int64) if not where.null_count else _with_nan(found, where)
-
-
-def _with_nan(codes: np.ndarray, where: pa.Array) -> np.ndarray:
-    return np.where(where.is_valid().to_numpy(zero_copy_only=False), codes, np.nan)
+    codes = value_codes(column)
+    return np.where(codes < 0, np.nan, codes) if column.null_count else codes

@@ -105,7 +105,7 @@ BREAKING: dict[tuple[str, str], dict[str, Any]] = {
 
 
 def breaking(table: str, rule: str) -> dict[str, Any]:
-    """The change that breaks a rule; presence and blankness are broken the same way everywhere."""
+    """Return the change that breaks a rule; `given` and `not_blank` break alike everywhere."""
     if (table, rule) in BREAKING:
         return BREAKING[table, rule]
     if rule.endswith("_given"):
@@ -117,7 +117,7 @@ def breaking(table: str, rule: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def rule_of_row(good_rows, as_table):
-    """The rule under which each row is rejected, in a table whose row n breaks its rule n."""
+    """Return the rule under which each row is rejected, where row n breaks rule n of a table."""
     found: dict[str, dict[int, str]] = {}
 
     def of(table: str) -> dict[int, str]:
