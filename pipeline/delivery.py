@@ -30,15 +30,20 @@ class Delivery:
         The run that writes.
     table
         ``reports`` or ``file_labels``.
+    source
+        The name of what was read.
     folder
         A temporary folder for rows that wait.
     rows_an_exam
         How many consecutive rows make one exam (one report; one state a class).
     """
 
-    def __init__(self, run: Run, table: str, folder: Path, rows_an_exam: int = 1) -> None:
+    def __init__(
+        self, run: Run, table: str, source: str, folder: Path, rows_an_exam: int = 1
+    ) -> None:
         self.run = run
         self.table = table
+        self.source = source
         self.rows_an_exam = rows_an_exam
         self.exams_in = 0
         self.rejected: list[pa.Table] = []
@@ -51,11 +56,12 @@ class Delivery:
         self._slim: list[pa.Table] = []
 
     def reject(self, rows: pa.Table) -> None:
-        """Take rows that the reader could not use: columns key, reference, rule, reason, source."""
+        """Take rows that the reader could not use: columns key, reference, rule, reason."""
         self.exams_in += rows.num_rows
         if rows.num_rows:
-            columns = (rows[name] for name in ("key", "reference", "rule", "reason", "source"))
-            self.rejected.append(rejected_rows(self.table, *columns))
+            columns = (rows[name] for name in ("key", "reference", "rule", "reason"))
+            source = pa.repeat(pa.scalar(self.source), rows.num_rows)
+            self.rejected.append(rejected_rows(self.table, *columns, source))
 
     def add(self, rows: pa.Table) -> None:
         """Take rows of the table (source and content_hash, no run yet) with their `reference`."""

@@ -29,7 +29,8 @@ def take_in_label_file(
     scheme = load_scheme(settings.manifest.scheme)
     size = len(scheme.classes)
     with tempfile.TemporaryDirectory(prefix="radsim-intake-") as folder:
-        delivery = Delivery(run, "file_labels", Path(folder), rows_an_exam=size)
+        source = settings.label_file.path.name
+        delivery = Delivery(run, "file_labels", source, Path(folder), rows_an_exam=size)
         for batch in read_label_file(
             settings.label_file.path,
             settings.label_file.format,

@@ -72,7 +72,10 @@ class Run:
                 yield pa.Table.from_batches([batch])
 
     def stamped(
-        self, table: pa.Table, source: str | pa.ChunkedArray, content_hash: str | pa.ChunkedArray
+        self,
+        table: pa.Table,
+        source: str | pa.Array | pa.ChunkedArray,
+        content_hash: str | pa.Array | pa.ChunkedArray,
     ) -> pa.Table:
         """Return the rows with their provenance columns."""
         rows = table.num_rows
@@ -179,7 +182,7 @@ class Run:
         return DeltaTable(uri, storage_options=options).version()
 
 
-def _column(value: str | pa.ChunkedArray, rows: int) -> pa.Array | pa.ChunkedArray:
+def _column(value: str | pa.Array | pa.ChunkedArray, rows: int) -> pa.Array | pa.ChunkedArray:
     return pa.repeat(pa.scalar(value), rows) if isinstance(value, str) else value
 
 

@@ -30,7 +30,7 @@ def take_in_reports(
     assert settings.path is not None
     gold: list[pa.Table] = []
     with tempfile.TemporaryDirectory(prefix="radsim-intake-") as folder:
-        delivery = Delivery(run, "reports", Path(folder))
+        delivery = Delivery(run, "reports", settings.path.name, Path(folder))
         for batch in read_reports(settings.path, column_mapping(settings), settings.format):
             delivery.reject(_pseudonymised(batch.rejected, pseudonymiser, "key"))
             reports = _pseudonymised(batch.reports, pseudonymiser, "exam_id", "patient_id")

@@ -118,7 +118,7 @@ def _commit(
             "embedding": pa.ListArray.from_arrays(offsets, values),
         }
     )
-    hashes = pa.chunked_array([pa.array(made_of, pa.string())])
+    hashes = pa.array(made_of, pa.string())
     stamped = run.stamped(rows, images.release.path, hashes).select(schemas.EMBEDDINGS.names)
     run.delete("embeddings", pa.table({"model_id": names, "image_id": ids}))
     run.append("embeddings", check("embeddings", stamped).kept)

@@ -127,7 +127,7 @@ def _commit(run: Run, parts: list[tuple[pa.Table, pa.Table]], *, anew: bool) -> 
     }
     stamped: dict[str, pa.Table] = {}
     rejected: list[pa.Table] = []
-    broken = pa.array([], pa.string())
+    broken: set[str] = set()
     for name, (rows, schema) in tables.items():
         stamped[name] = (
             run.stamped(
@@ -136,12 +136,12 @@ def _commit(run: Run, parts: list[tuple[pa.Table, pa.Table]], *, anew: bool) -> 
             .select(schema.names)
             .cast(schema)
         )
-        bad = check(name, stamped[name], columns=findings).rejected.to_pandas()
+        bad = check(name, stamped[name], findings if name == "labels" else ()).rejected.to_pandas()
         lost = stamped[name].take(pa.array(bad["row"]))
         bad["exam_id"] = lost["exam_id"].to_pandas()
         bad["source"] = lost["source"].to_pandas()
-        bad = bad[~bad["exam_id"].isin(broken.to_pylist())].drop_duplicates("exam_id")
-        broken = pa.concat_arrays([broken, pa.array(bad["exam_id"], pa.string())])
+        bad = bad[~bad["exam_id"].isin(broken)].drop_duplicates("exam_id")
+        broken |= set(bad["exam_id"])
         ids = pa.array(bad["exam_id"], pa.string())
         rejected.append(
             rejected_rows(
@@ -154,6 +154,7 @@ def _commit(run: Run, parts: list[tuple[pa.Table, pa.Table]], *, anew: bool) -> 
             )
         )
     for name, rows in stamped.items():
-        kept = rows.filter(pc.invert(pc.is_in(rows["exam_id"], value_set=broken)))
+        lost_ids = pa.array(sorted(broken), pa.string())
+        kept = rows.filter(pc.invert(pc.is_in(rows["exam_id"], value_set=lost_ids)))
         (run.overwrite if anew else run.append)(name, kept)
     return rejected
