@@ -29,7 +29,7 @@ body {{ font: 15px/1.45 system-ui, sans-serif; color: var(--ink); background: va
 h1 {{ font-size: 1.35rem; margin: 0 0 .25rem; }}
 p {{ margin: .25rem 0; color: var(--dim); }}
 p.outcome {{ font-weight: 600; color: var(--ink); margin: 1rem 0; }}
-.scroll {{ overflow-x: auto; }}
+.scroll {{ overflow-x: auto; margin-bottom: 1rem; }}
 table {{ border-collapse: collapse; width: 100%; }}
 th, td {{ text-align: left; vertical-align: top; padding: .4rem .7rem;
   border-bottom: 1px solid var(--line); }}

@@ -1,4 +1,4 @@
-"""Seconds and memory of checking reports, labels and manifest at 1e4, 1e5 and 1e6 rows.
+"""Seconds and memory of checking the large tables at 1e4, 1e5 and 1e6 rows.
 
 Run: ``python tests/benchmarks/contract_speed.py [rows ...]``. Every hundredth row breaks a rule,
 so the path that lists failing rows is measured too. The import of Great Expectations is timed
@@ -73,6 +73,31 @@ def labels(rows: int) -> pa.Table:
     )
 
 
+def mentions(rows: int) -> pa.Table:
+    number = np.arange(rows)
+    assertion = np.where(number % BROKEN_EVERY == 0, "maybe", "absent")
+    cued = number % 2 == 0
+    return pa.table(
+        {
+            "exam_id": names("exam", rows, 8),
+            "mention_no": pa.array(number % 8, pa.int32()),
+            "section_no": pa.array(number % 2, pa.int32()),
+            "start": pa.array(number % 400, pa.int32()),
+            "end": pa.array(number % 400 + 9, pa.int32()),
+            "finding": pa.array(np.array(FINDINGS)[number % len(FINDINGS)]),
+            "assertion": pa.array(assertion),
+            "cue": pa.array(np.full(rows, "no"), mask=~cued),
+            "cue_start": pa.array(number % 400, pa.int32(), mask=~cued),
+            "cue_end": pa.array(number % 400 + 2, pa.int32(), mask=~cued),
+            **{
+                name: pa.nulls(rows, pa.string())
+                for name in ("laterality", "location", "severity", "change")
+            },
+            **provenance(rows),
+        }
+    )
+
+
 def manifest(rows: int) -> pa.Table:
     rng = np.random.default_rng(0)
     split = np.array(["train", "val", "test"])[np.arange(rows) // 10 % 3]
@@ -92,7 +117,12 @@ def manifest(rows: int) -> pa.Table:
     )
 
 
-MAKERS = {"reports": (reports, ()), "labels": (labels, FINDINGS), "manifest": (manifest, CLASSES)}
+MAKERS = {
+    "reports": (reports, ()),
+    "mentions": (mentions, ()),
+    "labels": (labels, FINDINGS),
+    "manifest": (manifest, CLASSES),
+}
 
 
 def measure(rows: Sequence[int]) -> None:

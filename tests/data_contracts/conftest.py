@@ -38,7 +38,7 @@ def _row(table: str, i: int) -> dict[str, Any]:
         "file_labels": {
             "exam_id": f"e{i}",
             "patient_id": None,
-            "split": ("train", "val", "test", None)[i % 4],
+            "split": ("train_val_list", "test", None)[i % 3],
             "scheme": "nih14",
             "class": "Effusion",
             "state": state,

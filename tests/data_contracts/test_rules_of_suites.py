@@ -36,7 +36,6 @@ BREAKING: dict[tuple[str, str], dict[str, Any]] = {
     ("reports", "text_not_oversized"): {"sections": [TEXT, {"kind": "a", "text": "x" * 1_000_000}]},
     ("gold", "key_unique"): {"code": "Cardiomegaly/0"},
     ("file_labels", "key_unique"): {"exam_id": "e0"},
-    ("file_labels", "split_known"): {"split": "validation"},
     ("file_labels", "state_known"): {"state": 2},
     ("mentions", "key_unique"): {"mention_no": 0},
     ("mentions", "mention_no_not_negative"): {"mention_no": -1},
