@@ -1,0 +1,51 @@
+"""What every report reader yields."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from data_contracts.schemas import SECTIONS, TIMESTAMP
+
+REPORTS = pa.schema(
+    [
+        pa.field("exam_id", pa.string(), nullable=False),
+        pa.field("patient_id", pa.string()),
+        pa.field("exam_time", TIMESTAMP),
+        pa.field("site", pa.string()),
+        pa.field("status", pa.string(), nullable=False),
+        pa.field("sections", SECTIONS, nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("reference", pa.string(), nullable=False),
+    ]
+)
+
+GOLD = pa.schema(
+    [
+        pa.field("exam_id", pa.string(), nullable=False),
+        pa.field("coding", pa.string(), nullable=False),
+        pa.field("code", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("reference", pa.string(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class ReportBatch:
+    """A few thousand rows of a report source.
+
+    Parameters
+    ----------
+    reports
+        Rows that can be used, with the columns of `REPORTS`. `source` is the name of the file,
+        archive or folder that was asked for, `reference` the place of the row in it.
+    rejected
+        Rows that cannot, with the columns of `rejected_rows.REJECTED`. Every row of the source is
+        in exactly one of the two.
+    gold
+        Human codes that the source holds beside the reports, with the columns of `GOLD`.
+    """
+
+    reports: pa.Table
+    rejected: pa.Table
+    gold: pa.Table

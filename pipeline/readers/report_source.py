@@ -1,0 +1,164 @@
+"""Reports of any format: which format a path has, and its reader."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.readers.column_mapping import ColumnMapping
+from pipeline.readers.delimited import read_delimited
+from pipeline.readers.delimited_rows import opened_bytes
+from pipeline.readers.json_lines import read_json_lines
+from pipeline.readers.openi_xml import read_openi
+from pipeline.readers.parquet import read_parquet
+from pipeline.readers.report_batch import ReportBatch
+from pipeline.readers.source_error import EmptySourceError, SourceError, printable, source_errors
+
+# The endings of each format; `.gz` may follow those of text.
+ENDINGS = {
+    "csv": (".csv",),
+    "tsv": (".tsv", ".tab"),
+    "parquet": (".parquet", ".pq"),
+    "jsonl": (".jsonl", ".ndjson"),
+    "openi": (".tgz", ".tar.gz", ".tar", ".xml"),
+}
+REPORT_FORMATS = tuple(ENDINGS)
+DELIMITERS = {"csv": ",", "tsv": "\t"}
+
+SNIFFED_BYTES = 64 * 1024
+TAR_MAGIC = slice(257, 262)
+
+
+def read_reports(
+    path: str | Path, mapping: ColumnMapping, format: str = "auto"
+) -> Iterator[ReportBatch]:
+    """Yield the reports of a file, archive or folder in batches of a few thousand rows.
+
+    Memory does not grow with the source. A row that cannot be used is in the batch's `rejected`
+    with the rule it breaks and the reason; the others go on.
+
+    Parameters
+    ----------
+    path
+        A file, or a folder whose files of one format are read in the order of their names.
+    mapping
+        Which columns mean what; OpenI XML needs none.
+    format
+        One of `REPORT_FORMATS`, or auto: by the ending, else by the content.
+
+    Raises
+    ------
+    SourceError
+        If there is no such path or its format cannot be told (at once), or if a file cannot be
+        read as a whole, lacks a column, or there are no rows (while reading).
+    """
+    path = Path(path)
+    with source_errors(path):
+        path.stat()
+    if format == "auto":
+        format = report_format(path)
+    elif format not in REPORT_FORMATS:
+        raise SourceError(
+            f"{printable(path)}: no report format '{printable(format)}'; "
+            f"use auto or one of {', '.join(REPORT_FORMATS)}"
+        )
+    if format == "openi":
+        return read_openi(path, printable(path.resolve().name))
+    if path.is_dir():
+        return _read_folder(path, mapping, format)
+    name = printable(path.name)
+    return _read_file(path, mapping, format, name, name)
+
+
+def report_format(path: Path) -> str:
+    """Return the format of a file or folder, one of `REPORT_FORMATS`.
+
+    Raises
+    ------
+    SourceError
+        If it cannot be told, or a folder holds files of several formats.
+    """
+    if path.is_dir():
+        formats = {found for file in _files(path) if (found := _by_ending(file))}
+        if not formats and next(path.rglob("*.xml"), None):
+            formats = {"openi"}
+        if len(formats) == 1:
+            return formats.pop()
+        found = f"files of several formats ({', '.join(sorted(formats))})" if formats else "no file"
+        raise SourceError(
+            f"{printable(path)}: holds {found} of {', '.join(REPORT_FORMATS)}; "
+            "name the format with --format or reports.format"
+        )
+    return _by_ending(path) or _by_content(path)
+
+
+def _files(folder: Path, format: str | None = None) -> list[Path]:
+    """Return the files of a folder by name; hidden ones and markers such as _SUCCESS are none."""
+    with source_errors(folder):
+        return sorted(
+            file
+            for file in folder.iterdir()
+            if file.is_file()
+            and not file.name.startswith((".", "_"))
+            and (format is None or _by_ending(file) == format)
+        )
+
+
+def _by_ending(path: Path) -> str | None:
+    name = path.name.lower()
+    for format, endings in ENDINGS.items():
+        if name.endswith(endings):
+            return format
+        if format in ("csv", "tsv", "jsonl") and name.removesuffix(".gz").endswith(endings):
+            return format
+    return None
+
+
+def _by_content(path: Path) -> str:
+    with source_errors(path), opened_bytes(path) as stream:
+        start = stream.read(SNIFFED_BYTES)
+    if not start:
+        raise EmptySourceError(f"{printable(path)}: is empty, it has no rows; check the export")
+    if start.startswith(b"PAR1"):
+        return "parquet"
+    if start[TAR_MAGIC] == b"ustar":
+        return "openi"
+    first_line = start.removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n", 1)[0]
+    if first_line.startswith(b"{"):
+        return "jsonl"
+    if first_line.startswith(b"<"):
+        raise SourceError(f"{printable(path)}: is XML; OpenI reports end in .xml, .tgz or .tar")
+    if b"\0" not in start and b"\t" in first_line:
+        return "tsv"
+    if b"\0" not in start and b"," in first_line:
+        return "csv"
+    what = "a ZIP archive or Excel workbook" if start.startswith(b"PK") else "of no known format"
+    raise SourceError(
+        f"{printable(path)}: is {what}; save it as one of {', '.join(REPORT_FORMATS)}, "
+        "or name the format with --format or reports.format"
+    )
+
+
+def _read_folder(folder: Path, mapping: ColumnMapping, format: str) -> Iterator[ReportBatch]:
+    source = printable(folder.resolve().name)
+    empty = True
+    for file in _files(folder, format):
+        try:
+            for batch in _read_file(
+                file, mapping, format, source, f"{source} {printable(file.name)}"
+            ):
+                empty = False
+                yield batch
+        except EmptySourceError:
+            # Engines write empty parts beside full ones.
+            continue
+    if empty:
+        raise EmptySourceError(f"{printable(folder)}: no {format} file in it has rows")
+
+
+def _read_file(
+    path: Path, mapping: ColumnMapping, format: str, source: str, place: str
+) -> Iterator[ReportBatch]:
+    if format == "parquet":
+        return read_parquet(path, mapping, source, place)
+    if format == "jsonl":
+        return read_json_lines(path, mapping, source, place)
+    return read_delimited(path, mapping, source, place, DELIMITERS[format])
