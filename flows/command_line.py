@@ -1,0 +1,69 @@
+"""The command line `radsim`.
+
+Nothing heavy is imported before the command that needs it runs, so that ``radsim --help`` answers
+at once.
+"""
+
+import sys
+from importlib.metadata import version as installed_version
+from typing import Annotated
+
+import typer
+
+from flows.commands import (
+    asking_commands,
+    demo_command,
+    road_commands,
+    serve_command,
+    settings_commands,
+)
+
+# Commands that import torch, or start processes that do.
+_WITH_TORCH = frozenset({"run", "train", "embed", "evaluate", "demo", "serve"})
+
+app = typer.Typer(
+    help="Radiological similarity from free-text chest-radiograph reports.",
+    no_args_is_help=True,
+    add_completion=False,
+    # A pretty traceback shows local variables, and those hold reports.
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+settings_commands.add_to(app)
+road_commands.add_to(app)
+asking_commands.add_to(app)
+demo_command.add_to(app)
+serve_command.add_to(app)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(installed_version("radsim"))
+        raise typer.Exit
+
+
+@app.callback()
+def _radsim(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    _print_version(True)
+
+
+def main() -> None:
+    """Run the command that the arguments name."""
+    if sys.argv[1:2] and sys.argv[1] in _WITH_TORCH:
+        from training.allocator import ensure_allocator
+
+        ensure_allocator()
+    app()

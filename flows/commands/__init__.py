@@ -1,0 +1,1 @@
+"""The commands of `radsim`, a file for each group."""

@@ -1,0 +1,38 @@
+"""`radsim label --reports FILE`: label a file of reports without any lake."""
+
+from pathlib import Path
+from typing import Any
+
+from flows.settings_request import SettingsRequest, parse_assignment
+from flows.stage_display import StageDisplay
+
+DEFAULT_OUT = Path("labels.parquet")
+
+
+def label_file(
+    config: Path | None, assignments: list[str] | None, flags: dict[str, Any], out: Path | None
+) -> None:
+    """Label the file that ``reports.path`` of `flags` names.
+
+    Its columns are exam_id and text unless the flags say otherwise: a settings file is read only
+    where the command names one, since the one of the working folder describes the lake's source.
+    """
+    given = [parse_assignment(text) for text in assignments or ()]
+    given += [(name, value) for name, value in flags.items() if value not in (None, [])]
+    settings = SettingsRequest(config, tuple(given)).load()
+
+    from pipeline.file_labelling import label_reports_file
+    from pipeline.report_intake import column_mapping
+
+    assert settings.reports.path is not None
+    with StageDisplay() as display:
+        summary = label_reports_file(
+            settings.reports.path,
+            column_mapping(settings.reports),
+            settings.reports.format,
+            settings.manifest.scheme,
+            out or DEFAULT_OUT,
+            workers=settings.engine.workers,
+            progress=display.progress_for("label"),
+        )
+        display.show(summary)

@@ -1,0 +1,42 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="Settings file; ./radsim.toml if there is one."),
+]
+LakeOption = Annotated[
+    str | None, typer.Option("--lake", help="Folder or object-store URL of the lake.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="SECTION.NAME=VALUE",
+        help="Any setting, over the file and the environment; may be repeated.",
+    ),
+]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Do the work again even where nothing changed.")
+]
+SchemeOption = Annotated[
+    str | None, typer.Option("--scheme", help="Label scheme: chexpert14, nih14 ...")
+]
+ReportsOption = Annotated[Path | None, typer.Option("--reports", help="File or folder of reports.")]
+FormatOption = Annotated[
+    str | None,
+    typer.Option("--format", help="Format of the reports: auto, csv, tsv, parquet, jsonl, openi."),
+]
+IdColumnOption = Annotated[
+    str | None, typer.Option("--id-column", help="Column of the exam's id (accession number).")
+]
+TextColumnOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--text-column", help="Column of the text; repeat it for one column a section, in order."
+    ),
+]

@@ -1,0 +1,187 @@
+"""`radsim run` and one command a stage."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.commands.file_labelling import label_file
+from flows.commands.options import (
+    ConfigOption,
+    ForceOption,
+    FormatOption,
+    IdColumnOption,
+    LakeOption,
+    ReportsOption,
+    SchemeOption,
+    SetOption,
+    TextColumnOption,
+)
+from flows.commands.stage_running import run_stages
+from flows.error_reporting import reporting_errors
+from flows.settings_request import settings_request
+from pipeline.user_error import UserError
+
+PANEL = "Stages, in the order of the road"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command()(reporting_errors(run))
+    for stage in (ingest, label, index, cache, link, train, embed, evaluate):
+        app.command(rich_help_panel=PANEL)(reporting_errors(stage))
+
+
+def run(
+    config: ConfigOption = None,
+    first: Annotated[
+        str | None, typer.Option("--from", metavar="STAGE", help="Begin at this stage.")
+    ] = None,
+    lake: LakeOption = None,
+    assignments: SetOption = None,
+    force: ForceOption = False,
+) -> None:
+    """Run every stage, or those from the named one on."""
+    from pipeline.road import stages_from
+
+    names = stages_from(first)
+    run_stages(names, settings_request(config, lake, assignments), force=force, as_road=True)
+
+
+def ingest(
+    reports: ReportsOption = None,
+    format: FormatOption = None,
+    id_column: IdColumnOption = None,
+    text_column: TextColumnOption = None,
+    patient_column: Annotated[
+        str | None, typer.Option("--patient-column", help="Column of the patient.")
+    ] = None,
+    time_column: Annotated[
+        str | None, typer.Option("--time-column", help="Column of the exam's date or time.")
+    ] = None,
+    config: ConfigOption = None,
+    lake: LakeOption = None,
+    assignments: SetOption = None,
+    force: ForceOption = False,
+) -> None:
+    """Take reports and label files into the lake."""
+    flags = {
+        "reports.path": reports and str(reports),
+        "reports.format": format,
+        "reports.exam_id": id_column,
+        "reports.text": text_column,
+        "reports.patient_id": patient_column,
+        "reports.exam_time": time_column,
+    }
+    request = settings_request(config, lake, assignments, flags)
+    run_stages(["ingest"], request, force=force, as_road=False)
+
+
+def label(
+    reports: ReportsOption = None,
+    scheme: SchemeOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="With --reports: the Parquet file to write.")
+    ] = None,
+    format: FormatOption = None,
+    id_column: IdColumnOption = None,
+    text_column: TextColumnOption = None,
+    config: ConfigOption = None,
+    lake: LakeOption = None,
+    assignments: SetOption = None,
+    force: ForceOption = False,
+) -> None:
+    """Label the reports of the lake, or with --reports a file without any lake."""
+    flags = {
+        "reports.path": reports and str(reports),
+        "reports.format": format,
+        "reports.exam_id": id_column,
+        "reports.text": text_column,
+        "manifest.scheme": scheme,
+    }
+    if reports is not None:
+        label_file(config, assignments, flags, out)
+        return
+    if out is not None or format is not None or id_column is not None or text_column:
+        raise UserError("--out, --format, --id-column and --text-column go with --reports FILE")
+    request = settings_request(config, lake, assignments, flags)
+    run_stages(["label"], request, force=force, as_road=False)
+
+
+def index(
+    images: Annotated[
+        Path | None, typer.Option("--images", help="Folder of DICOM, PNG or JPEG files.")
+    ] = None,
+    config: ConfigOption = None,
+    lake: LakeOption = None,
+    assignments: SetOption = None,
+    force: ForceOption = False,
+) -> None:
+    """Find the radiographs and say which of them can be used."""
+    request = settings_request(config, lake, assignments, {"images.path": images and str(images)})
+    run_stages(["index"], request, force=force, as_road=False)
+
+
+def cache(
+    config: ConfigOption = None,
+    lake: LakeOption = None,
+    assignments: SetOption = None,
+    force: ForceOption = False,
+) -> None:
+    """Decode each usable image once, at training size."""
+    request = settings_request(config, lake, assignments)
+    run_stages(["cache"], request, force=force, as_road=False)
+
+
+def link(
+    scheme: SchemeOption = None,
+    config: ConfigOption = None,
+    lake: LakeOption = None,
+    assignments: SetOption = None,
+    force: ForceOption = False,
+) -> None:
+    """Join labels and images and publish them as the next manifest."""
+    request = settings_request(config, lake, assignments, {"manifest.scheme": scheme})
+    run_stages(["link"], request, force=force, as_road=False)
+
+
+def train(
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed of everything random.")] = None,
+    config: ConfigOption = None,
+    lake: LakeOption = None,
+    assignments: SetOption = None,
+    force: ForceOption = False,
+) -> None:
+    """Train the embedding on the last manifest."""
+    request = settings_request(config, lake, assignments, {"train.seed": seed})
+    run_stages(["train"], request, force=force, as_road=False)
+
+
+def embed(
+    config: ConfigOption = None,
+    lake: LakeOption = None,
+    assignments: SetOption = None,
+    force: ForceOption = False,
+) -> None:
+    """Embed every image of the manifest with the last model."""
+    request = settings_request(config, lake, assignments)
+    run_stages(["embed"], request, force=force, as_road=False)
+
+
+def evaluate(
+    split: Annotated[
+        str | None, typer.Option("--split", help="The exams judged: train, val or test.")
+    ] = None,
+    truth: Annotated[
+        str | None, typer.Option("--truth", help="Labels that judge: manifest or gold.")
+    ] = None,
+    k: Annotated[int | None, typer.Option("--k", help="Neighbours looked at.")] = None,
+    config: ConfigOption = None,
+    lake: LakeOption = None,
+    assignments: SetOption = None,
+    force: ForceOption = False,
+) -> None:
+    """Measure retrieval and normal-versus-abnormal of the last model."""
+    flags = {"evaluate.split": split, "evaluate.truth": truth, "evaluate.k": k}
+    request = settings_request(config, lake, assignments, flags)
+    run_stages(["evaluate"], request, force=force, as_road=False)

@@ -1,0 +1,39 @@
+"""The deployments that `radsim serve` serves: the road by its schedule, each stage on demand."""
+
+from pathlib import Path
+
+from prefect.deployments.runner import RunnerDeployment
+from prefect.schedules import Cron
+from prefect.types.entrypoint import EntrypointType
+
+from flows.stage_flows import STAGE_FLOWS, road_flow
+from pipeline.settings import ScheduleSettings
+
+NAME = "local"
+
+
+def deployments(config: Path, schedule: ScheduleSettings) -> list[RunnerDeployment]:
+    """Return the deployments of a settings file, the parent's first.
+
+    The schedule stands in the deployment of the parent alone; an empty cron expression leaves it
+    without one.
+    """
+    parameters = {"config": str(config.resolve())}
+    crons = [Cron(schedule.cron, timezone=schedule.timezone)] if schedule.cron else []
+    parent = road_flow.to_deployment(
+        NAME,
+        schedules=crons,
+        parameters=parameters,
+        description="Every stage of the road, one after the other.",
+        entrypoint_type=EntrypointType.MODULE_PATH,
+    )
+    stages = [
+        stage_flow.to_deployment(
+            NAME,
+            parameters=parameters,
+            description=f"Stage {name} alone.",
+            entrypoint_type=EntrypointType.MODULE_PATH,
+        )
+        for name, stage_flow in STAGE_FLOWS.items()
+    ]
+    return [parent, *stages]

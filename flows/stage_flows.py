@@ -1,0 +1,87 @@
+"""Prefect flows: one a stage, and the parent that runs the road.
+
+A flow says when a stage runs and with which parameters, and publishes what it did. Set Prefect's
+environment (`flows.prefect_environment.set_environment`) before this module is imported. Names,
+parameters and artifacts hold no report text and no identifiers.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from prefect import Flow, flow, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+
+from flows.error_lines import error_line
+from flows.summary_markdown import summary_markdown
+from pipeline import road
+from pipeline.settings_file import load_settings
+from pipeline.stage_summary import StageSummary
+
+PARENT = "radsim-road"
+
+
+class StageFailed(Exception):
+    """A stage failed; the message is one line."""
+
+
+# One task a stage, since a task costs milliseconds to tenths of a second; a stage fans out inside
+# itself. Nothing is cached: a stage knows better than Prefect what is already done.
+@task(cache_policy=NO_CACHE, persist_result=False, task_run_name="{name}")
+def run_stage(name: str, config: str, force: bool) -> StageSummary:
+    """Run one stage with the settings of a file.
+
+    Raises
+    ------
+    StageFailed
+        The stage failed.
+    """
+    try:
+        return road.stage(name)(load_settings(Path(config)), force=force)
+    except Exception as error:
+        # Prefect keeps the message and logs the chain of causes, which may hold data.
+        failure = f"{name}: {error_line(error)}"
+    raise StageFailed(failure)
+
+
+def stage_flow(name: str) -> Flow[[str, bool], dict[str, Any]]:
+    """Return the flow of a stage: parameters `config` (the settings file) and `force`."""
+
+    def run(config: str, force: bool = False) -> dict[str, Any]:
+        summary = run_stage(name, config, force)
+        create_markdown_artifact(
+            summary_markdown(summary), key=f"radsim-{name}", description=f"Summary of stage {name}"
+        )
+        return {"stage": name, "outcome": summary.outcome, "counts": summary.counts}
+
+    # The name under which this module offers the flow, by which Prefect finds it again.
+    run.__name__ = run.__qualname__ = f"{name}_flow"
+    run.__doc__ = f"Run stage {name} of the road."
+    return flow(name=f"radsim-{name}", persist_result=False)(run)
+
+
+ingest_flow = stage_flow("ingest")
+label_flow = stage_flow("label")
+index_flow = stage_flow("index")
+cache_flow = stage_flow("cache")
+link_flow = stage_flow("link")
+train_flow = stage_flow("train")
+embed_flow = stage_flow("embed")
+evaluate_flow = stage_flow("evaluate")
+
+STAGE_FLOWS = {
+    "ingest": ingest_flow,
+    "label": label_flow,
+    "index": index_flow,
+    "cache": cache_flow,
+    "link": link_flow,
+    "train": train_flow,
+    "embed": embed_flow,
+    "evaluate": evaluate_flow,
+}
+
+
+@flow(name=PARENT, persist_result=False)
+def road_flow(config: str, first: str | None = None, force: bool = False) -> list[dict[str, Any]]:
+    """Run the stages of the road, from the named one on."""
+    return [STAGE_FLOWS[name](config, force) for name in road.stages_from(first)]
