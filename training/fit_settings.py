@@ -1,0 +1,79 @@
+"""What a training run can be told."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """Settings of `training.fit`.
+
+    Cost on 2 CPU cores: one pass of cached features over the training and validation images, then
+    `finetune_epochs` passes of about four times that. Both shrink with the square of `image_size`.
+    """
+
+    backbone: str = "efficientnet_lite0"
+    """Name of the backbone, see `load_backbone`."""
+    image_size: int = 224
+    """Edge in pixels the network sees."""
+    dim: int = 128
+    """Length of the embedding."""
+    margin: float = 1.0
+    """α of ML2, in distance between unit vectors."""
+    temperature: float = 0.1
+    """T of ML2's log-sum-exp over negatives."""
+    normals_similar: bool = True
+    """Normal exams are one another's positives."""
+    head_epochs: int = 30
+    """Passes over the cached features when the head is trained."""
+    head_batch_size: int = 256
+    """Exams in a batch of the head."""
+    head_learning_rate: float = 1e-3
+    """Peak learning rate of the head alone."""
+    finetune_epochs: int = 4
+    """Passes over the images when the whole network is trained; 0 trains the head alone."""
+    batch_size: int = 64
+    """Exams in a batch of the whole network."""
+    backbone_learning_rate: float = 1e-4
+    """Peak learning rate of the backbone."""
+    finetune_head_learning_rate: float = 3e-4
+    """Peak learning rate of the head when the whole network is trained."""
+    feature_dropout: float = 0.7
+    """Share of features hidden from the head in training; without it the head overfits."""
+    weight_decay: float = 1e-2
+    """Of AdamW, on matrices and kernels only."""
+    warmup_share: float = 0.1
+    """Share of the steps in which the learning rate rises; then it falls as a cosine."""
+    clip_norm: float = 1.0
+    """Largest norm of the gradient."""
+    ema_decay: float = 0.97
+    """Decay per step of the running mean of the weights, which is what is evaluated and kept."""
+    patience: int = 3
+    """Fine-tuning stops after so many epochs without a better validation nDCG@10."""
+    per_class: int = 4
+    """Exams of each drawn class in a batch."""
+    normal_share: float = 0.25
+    """Least share of normal exams in a batch."""
+    seed: int = 0
+    """Of initial weights, batches and augmentation."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot work."""
+        least = {
+            "image_size": 32,
+            "dim": 1,
+            "head_epochs": 0,
+            "finetune_epochs": 0,
+            "batch_size": 2,
+            "head_batch_size": 2,
+            "patience": 1,
+            "per_class": 2,
+        }
+        for name, smallest in least.items():
+            if getattr(self, name) < smallest:
+                raise ValueError(f"{name} must be at least {smallest}, not {getattr(self, name)}")
+        if not 0.0 <= self.ema_decay < 1.0:
+            raise ValueError(f"ema_decay must lie in 0..1, not {self.ema_decay}")
+        if not 0.0 <= self.feature_dropout < 1.0:
+            raise ValueError(f"feature_dropout must lie in 0..1, not {self.feature_dropout}")
+        if not 0.0 <= self.warmup_share < 1.0:
+            raise ValueError(f"warmup_share must lie in 0..1, not {self.warmup_share}")
