@@ -4,8 +4,8 @@ A mention counts by its assertion: present 1, uncertain -1, absent and resolved 
 hypothetical mentions, and «no new …», say nothing of the state. For one finding of one exam:
 
 1. stated present in the impression: 1;
-2. denied in the impression, without a qualifier («no large …») and without a hedge there: 0, whatever
-   other sections say: the impression settles;
+2. denied in the impression, without a qualifier («no large …») and without a hedge there: 0,
+   whatever other sections say: the impression settles;
 3. present anywhere: 1 (one side absent and the other present is present);
 4. uncertain anywhere: -1;
 5. absent anywhere: 0; else null.

@@ -23,19 +23,8 @@ firm cues
 
 from typing import NamedTuple
 
-from labelers.matching import Tokens
 from labelers.vocabulary.cue_terms import Cue
 
-# Words that, after a comma or «and», show that a list of negated findings has ended.
-_RESTART = frozenset(
-    "stable unchanged persistent mild minimal moderate chronic old scattered again mildly improved "
-    "increased increasing decreased status residual continued interval otherwise there".split()
-)
-# Verbs that close a negated statement: «no effusion seen, left hilar calcifications».
-_SEEN = frozenset(
-    "seen identified noted visualized demonstrated appreciated evident detected present".split()
-)
-_CHOICE = frozenset({"or", "versus", "vs", "vs.", "and/or"})
 _HEDGE_REACH = 14  # tokens over which a hedge is followed through its clause
 
 
@@ -71,50 +60,46 @@ class Decision(NamedTuple):
 PRESENT = Decision("present", -1, -1)
 
 
+Grammar = dict[str, frozenset[str]]
+
+
 def decide(
-    tokens: Tokens, heads: list[Head], cues: list[FoundCue], ends: list[int]
+    words: list[str],
+    heads: list[Head],
+    cues: list[FoundCue],
+    clause: list[int],
+    grammar: Grammar,
 ) -> list[Decision]:
     """Return the decision for each head.
 
     Parameters
     ----------
-    tokens
-        The sentence.
+    words
+        The folded tokens of the sentence.
     heads
         In order of their start.
     cues
-        Without overlaps.
-    ends
-        First tokens of the terminators: each begins a new clause.
+        Without overlaps, in order.
+    clause
+        The number of the clause of each token.
+    grammar
+        The small words of the vocabulary.
     """
-    if not cues and "?" not in tokens.words and len(heads) < 2:
-        return [PRESENT] * len(heads)
-    words = tokens.words
-    clause = _clauses(len(words), ends)
-    forward = [c for c in cues if c.cue.direction == "forward"]
-    backward = [c for c in cues if c.cue.direction == "backward"]
-    after = _reached_backward(words, heads, backward, clause)
-    decisions = []
-    for number, head in enumerate(heads):
-        firm = after.get(number)
-        if firm is not None:
-            decisions.append(Decision(firm.cue.category, firm.start, firm.end))
-            continue
-        decisions.append(_decide_forward(words, head, forward, clause, heads))
+    decisions = [PRESENT] * len(heads)
+    if cues:
+        forward = [c for c in cues if c.cue.direction == "forward"]
+        backward = [c for c in cues if c.cue.direction == "backward"]
+        after = _reached_backward(words, heads, backward, clause, grammar)
+        for number, head in enumerate(heads):
+            cue = after.get(number)
+            if cue is None:
+                decisions[number] = _decide_forward(words, head, forward, clause, heads, grammar)
+            else:
+                decisions[number] = Decision(cue.cue.category, cue.start, cue.end)
     _question_marks(words, heads, decisions)
-    _choices(words, heads, decisions, clause)
+    if len(heads) > 1:
+        _choices(words, heads, decisions, clause, grammar)
     return decisions
-
-
-def _clauses(length: int, ends: list[int]) -> list[int]:
-    clause = [0] * (length + 1)
-    number, marks = 0, set(ends)
-    for token in range(length):
-        if token in marks:
-            number += 1
-        clause[token] = number
-    clause[length] = number
-    return clause
 
 
 def _decide_forward(
@@ -123,6 +108,7 @@ def _decide_forward(
     cues: list[FoundCue],
     clause: list[int],
     heads: list[Head],
+    grammar: Grammar,
 ) -> Decision:
     absent: FoundCue | None = None
     other: FoundCue | None = None
@@ -136,7 +122,7 @@ def _decide_forward(
             continue
         category = cue.cue.category
         if category == "absent":
-            if not _list_ended(words, cue.end, head.start, clause):
+            if not _list_ended(words, cue.end, head.start, clause, grammar):
                 absent = cue
         elif category == "historical":
             if "," not in words[cue.end : head.start]:
@@ -169,15 +155,17 @@ def _reaches_subject(words: list[str], cue: FoundCue, head: Head, heads: list[He
     return not any(cue.end <= other.start < head.subject for other in heads if other is not head)
 
 
-def _list_ended(words: list[str], begin: int, end: int, clause: list[int]) -> bool:
+def _list_ended(
+    words: list[str], begin: int, end: int, clause: list[int], grammar: Grammar
+) -> bool:
     for token in range(begin, end):
-        if words[token] in _SEEN and words[token + 1] in {",", "and"}:
+        if words[token] in grammar["seen"] and words[token + 1] in {",", "and"}:
             return "or" not in words[token + 1 : end]
         if words[token] in {",", "and"} and token + 1 < len(words):
             following = words[token + 1]
             if following == "and" and token + 2 < len(words):
                 following = words[token + 2]
-            if following in _RESTART:
+            if following in grammar["restart"]:
                 rest = (
                     w for w, c in zip(words[end:], clause[end:], strict=False) if c == clause[end]
                 )
@@ -199,7 +187,11 @@ def _hedge_ended(words: list[str], cue: FoundCue, head: Head) -> bool:
 
 
 def _reached_backward(
-    words: list[str], heads: list[Head], cues: list[FoundCue], clause: list[int]
+    words: list[str],
+    heads: list[Head],
+    cues: list[FoundCue],
+    clause: list[int],
+    grammar: Grammar,
 ) -> dict[int, FoundCue]:
     """Return for each mention the cue after it that acts on it."""
     reached: dict[int, FoundCue] = {}
@@ -213,9 +205,9 @@ def _reached_backward(
             continue
         last = before[-1]
         gap = words[heads[last].end : cue.start]
-        if len(gap) > (cue.cue.reach or 12):
+        if len(gap) > (cue.cue.reach or 12) or gap[-1:] == [","]:
             continue
-        plural = words[cue.start] in {"are", "have", "were", "cannot", "not", "no"}
+        plural = words[cue.start] in grammar["plural"]
         reached.setdefault(last, cue)
         for number in reversed(before[:-1]):
             link = words[heads[number].end : heads[number + 1].start]
@@ -244,9 +236,13 @@ def _question_marks(words: list[str], heads: list[Head], decisions: list[Decisio
 
 
 def _choices(
-    words: list[str], heads: list[Head], decisions: list[Decision], clause: list[int]
+    words: list[str],
+    heads: list[Head],
+    decisions: list[Decision],
+    clause: list[int],
+    grammar: Grammar,
 ) -> None:
-    """Make asserted findings joined by «or» or «versus», and those listed before them, uncertain."""
+    """Make findings joined by «or» or «versus», and those listed before them, uncertain."""
     open_ = {"present", "uncertain", "historical"}
     for second in range(len(heads) - 1, 0, -1):
         first = second - 1
@@ -255,7 +251,7 @@ def _choices(
         if decisions[first].assertion not in open_ or decisions[second].assertion not in open_:
             continue
         link = words[heads[first].end : heads[second].start]
-        place = next((i for i, w in enumerate(link) if w in _CHOICE), None)
+        place = next((i for i, w in enumerate(link) if w in grammar["choice"]), None)
         if place is None or len(link) > 6 or place > 1 or heads[first].end > heads[second].start:
             continue
         start = heads[first].end + place

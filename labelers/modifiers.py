@@ -28,7 +28,11 @@ def modifier_of(
         if end <= head.end and start >= max(left, head.subject - _BEFORE):
             if clause[start] == clause[head.start]:
                 best = value
-        elif best is None and start >= head.end and end <= right and start - head.end <= _AFTER:
-            if clause[start] == clause[head.start]:
-                return value
+        elif (
+            best is None
+            and head.end <= start <= head.end + _AFTER
+            and end <= right
+            and clause[start] == clause[head.start]
+        ):
+            return value
     return best

@@ -13,12 +13,6 @@ from labelers.vocabulary.loader import Rule
 
 _REACH = 12  # tokens between an anatomy and the predicate after it
 _AFTER = 5  # tokens between a predicate and the anatomy after it
-_COPULAS = frozenset("is are was were appears appear remains remain looks be".split())
-_JOINING = frozenset({",", "and", "/", "or", "of", "the", "a", "mildly", "mild", "its", "slightly"})
-_BRIDGE = frozenset(
-    "of the left right bilateral in at thoracic both lateral posterior a overall about along and "
-    "calcified tortuous mild visualized to involving within throughout lower mid upper".split()
-)
 
 
 class Term(NamedTuple):
@@ -54,11 +48,12 @@ def join(
     predicates: list[Term],
     clause: list[int],
     table: RuleTable,
+    grammar: dict[str, frozenset[str]],
 ) -> list[Joined]:
     """Return the anatomies with predicates of a sentence that a rule reads.
 
     `anatomies` and `predicates` are in order, each without overlaps; `clause` numbers the clause of
-    each token.
+    each token; `grammar` holds the small words of the vocabulary.
     """
     joined: list[Joined] = []
     for place, predicate in enumerate(predicates):
@@ -71,9 +66,9 @@ def join(
         ]
         if not fitting:
             continue
-        chosen = _attributive(words, predicate, fitting)
+        chosen = _attributive(words, predicate, fitting, grammar)
         if not chosen:
-            chosen = _before(words, predicate, fitting, predicates[:place])
+            chosen = _before(words, predicate, fitting, predicates[:place], grammar["joining"])
         if not chosen:
             chosen = _after(words, predicate, fitting, predicates[place + 1 :])
         for anatomy in chosen:
@@ -82,12 +77,16 @@ def join(
     return joined
 
 
-def _attributive(words: list[str], predicate: Term, fitting: list[Term]) -> list[Term]:
+def _attributive(
+    words: list[str], predicate: Term, fitting: list[Term], grammar: dict[str, frozenset[str]]
+) -> list[Term]:
     following = next((a for a in fitting if a.start >= predicate.end), None)
-    if following is None or (predicate.start > 0 and words[predicate.start - 1] in _COPULAS):
+    if following is None or (
+        predicate.start > 0 and words[predicate.start - 1] in grammar["copula"]
+    ):
         return []
     between = words[predicate.end : following.start]
-    if len(between) > _AFTER or not all(word in _BRIDGE for word in between):
+    if len(between) > _AFTER or not all(word in grammar["bridge"] for word in between):
         return []
     if between and between[0] == "and":
         return []
@@ -108,12 +107,16 @@ def _attributive(words: list[str], predicate: Term, fitting: list[Term]) -> list
 
 
 def _before(
-    words: list[str], predicate: Term, fitting: list[Term], earlier: list[Term]
+    words: list[str],
+    predicate: Term,
+    fitting: list[Term],
+    earlier: list[Term],
+    joining: frozenset[str],
 ) -> list[Term]:
     barrier = -1
     right = predicate.start
     for other in reversed(earlier):
-        if all(word in _JOINING for word in words[other.end : right]):
+        if all(word in joining for word in words[other.end : right]):
             right = other.start
             continue
         barrier = other.start

@@ -12,9 +12,6 @@ from labelers.predicates import Term, join, rule_table
 from labelers.vocabulary import Vocabulary
 from labelers.vocabulary.loader import MODIFIERS
 
-# Words before a finding that narrow what its negation denies: «no large effusion».
-_QUALIFIED = frozenset({"small", "mild", "moderate", "severe"})
-
 
 class SentenceMention(NamedTuple):
     """A mention with offsets in code points of its sentence; -1 where there is no cue."""
@@ -78,7 +75,7 @@ class SentenceReader:
             for role, value in match.entries
             if role == "cue"
         ]
-        decisions = decide(tokens, heads, cues, parts.ends)
+        decisions = decide(tokens.words, heads, cues, clause, self._vocabulary.grammar)
         mentions = []
         for number, one in enumerate(named):
             decision = decisions[number]
@@ -120,7 +117,14 @@ class SentenceReader:
                     choice = not (finding.device or finding.normal)
                     head = Head(match.start, match.end, match.start, choice)
                     named.append(_Named(match.start, match.end, head, finding.id, "present"))
-        for joined in join(tokens.words, parts.anatomies, parts.predicates, clause, self._rules):
+        for joined in join(
+            tokens.words,
+            parts.anatomies,
+            parts.predicates,
+            clause,
+            self._rules,
+            self._vocabulary.grammar,
+        ):
             anatomy, predicate, rule = joined
             finding = self._by_id[rule.finding]
             choice = not (finding.device or finding.normal)

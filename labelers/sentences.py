@@ -31,7 +31,7 @@ _LIST_NUMBER = re.compile(r"\s*\(?\d{1,2}\.")
 
 
 def split_sentences(text: str, start: int = 0, end: int | None = None) -> list[tuple[int, int]]:
-    """Return [start, end) of each sentence of `text[start:end]`, in order, in code points of `text`.
+    """Return [start, end) of each sentence of `text[start:end]`, in order, in code points.
 
     Sentences hold no white space at either end, are never empty and never overlap.
     """

@@ -13,6 +13,8 @@ from labelers.vocabulary.patterns import expand
 
 PRIORITIES = ("critical", "urgent", "non_urgent", "normal")
 ASSERTIONS = ("present", "absent", "uncertain", "historical", "hypothetical", "resolved")
+FILES = ("findings", "cues", "grammar", "modifiers", "sections")
+GRAMMAR = ("restart", "seen", "choice", "plural", "copula", "joining", "bridge")
 MODIFIERS = ("laterality", "location", "severity", "change")
 
 # What a phrase stands for: a role and its value (a finding id, an anatomy name, a cue number ...).
@@ -76,6 +78,8 @@ class Vocabulary:
         Anatomy-with-predicate rules.
     cues
         The cues that the `cue` entries of `phrases` number.
+    grammar
+        Part to its small words, as grammar.yaml describes them.
     headings
         Folded section heading to section kind.
     context_kinds
@@ -88,6 +92,7 @@ class Vocabulary:
     phrases: dict[str, tuple[Entry, ...]]
     rules: tuple[Rule, ...]
     cues: tuple[Cue, ...]
+    grammar: dict[str, frozenset[str]]
     headings: dict[str, str]
     context_kinds: frozenset[str]
     hash: str
@@ -126,7 +131,7 @@ def load_vocabulary(folder: str | Path | None = None) -> Vocabulary:
     Parameters
     ----------
     folder
-        Holds findings.yaml, cues.yaml, modifiers.yaml and sections.yaml.
+        Holds findings.yaml, cues.yaml, grammar.yaml, modifiers.yaml and sections.yaml.
 
     Raises
     ------
@@ -134,7 +139,7 @@ def load_vocabulary(folder: str | Path | None = None) -> Vocabulary:
         At the first mistake, named by file and line.
     """
     home = Path(folder) if folder is not None else Path(__file__).parent
-    files = {n: read(home / f"{n}.yaml") for n in ("findings", "cues", "modifiers", "sections")}
+    files = {n: read(home / f"{n}.yaml") for n in FILES}
     phrases: dict[str, list[Entry]] = {}
     findings = _read_findings(files["findings"], phrases)
     rules = _read_rules(files["findings"], findings, phrases)
@@ -147,6 +152,7 @@ def load_vocabulary(folder: str | Path | None = None) -> Vocabulary:
         phrases={phrase: tuple(entries) for phrase, entries in phrases.items()},
         rules=rules,
         cues=cues,
+        grammar=_read_grammar(files["grammar"]),
         headings=headings,
         context_kinds=context_kinds,
         hash=hashlib.sha256(content.encode()).hexdigest(),
@@ -257,6 +263,14 @@ def _read_rules(
                 raise VocabularyError(f"{anatomy.place}: unknown anatomy '{anatomy}'")
             rules.append(Rule(str(anatomy), str(predicate), str(finding), str(assertion)))
     return tuple(rules)
+
+
+def _read_grammar(file: Mapping) -> dict[str, frozenset[str]]:
+    file.allow(*GRAMMAR)
+    for part in GRAMMAR:
+        if not file.texts(part):
+            raise VocabularyError(f"{file.place}: '{part}' is missing or empty")
+    return {part: frozenset(map(str, file.texts(part))) for part in GRAMMAR}
 
 
 def _read_modifiers(file: Mapping, phrases: dict[str, list[Entry]]) -> None:

@@ -19,6 +19,7 @@ class Text(str):
     place: str
 
     def __new__(cls, value: str, place: str) -> "Text":
+        """Make a scalar read at `place`."""
         text = super().__new__(cls, value)
         text.place = place
         return text

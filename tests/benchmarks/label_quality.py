@@ -33,8 +33,7 @@ MESH_CLASSES = {
     "Hiatal_Hernia": ["hiatal_hernia"],
     "Hernia": ["hernia", "hiatal_hernia"],
     "Scarring": ["scarring"],
-    "Medical_Device": ["pacemaker", "central_line", "endotracheal_tube", "enteric_tube"]
-    + ["chest_tube", "stent", "heart_valve_prosthesis", "orthopedic_hardware", "support_device"],
+    "Medical_Device": ["support_device"],
     "Surgical_Material": ["surgical_material"],
     "Scoliosis": ["scoliosis"],
     "Granuloma": ["granulomatous_disease", "granuloma", "calcified_granuloma"],

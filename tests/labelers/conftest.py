@@ -1,0 +1,8 @@
+import pytest
+
+from labelers import RuleLabeler
+
+
+@pytest.fixture(scope="session")
+def labeler() -> RuleLabeler:
+    return RuleLabeler()
