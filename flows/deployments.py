@@ -20,7 +20,8 @@ def deployments(config: Path, schedule: ScheduleSettings) -> list[RunnerDeployme
     """
     parameters = {"config": str(config.resolve())}
     crons = [Cron(schedule.cron, timezone=schedule.timezone)] if schedule.cron else []
-    parent = road_flow.to_deployment(
+    parent = RunnerDeployment.from_flow(
+        road_flow,
         NAME,
         schedules=crons,
         parameters=parameters,
@@ -28,7 +29,8 @@ def deployments(config: Path, schedule: ScheduleSettings) -> list[RunnerDeployme
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
     stages = [
-        stage_flow.to_deployment(
+        RunnerDeployment.from_flow(
+            stage_flow,
             NAME,
             parameters=parameters,
             description=f"Stage {name} alone.",

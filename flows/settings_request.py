@@ -1,5 +1,6 @@
 """The settings a command asks for: a file, and values given on the command line."""
 
+import json
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -104,8 +105,8 @@ def parse_assignment(text: str) -> tuple[str, Any]:
 
 
 def _as_toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return "[" + ", ".join(f'"{i}"' if isinstance(i, str) else _as_toml(i) for i in value) + "]"
-    return str(value)
+    """Return what `parse_assignment` reads as the value."""
+    if isinstance(value, str) and parse_assignment(f"a.b={value}")[1] == value:
+        return value
+    # JSON writes truth values, numbers, strings and lists of them as TOML does.
+    return json.dumps(value, ensure_ascii=False)
