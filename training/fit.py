@@ -258,7 +258,7 @@ def _finetune(
             images = vary(load_pixels(exams.pixels, rows), settings.image_size, generator)
             features = model.backbone(images.contiguous(memory_format=torch.channels_last))
             standard = (features - model.feature_mean) / model.feature_std
-            embeddings = model.head(functional.dropout(standard, settings.feature_dropout))
+            embeddings = model.head(functional.dropout(standard, settings.finetune_dropout))
             value = loss_of(
                 embeddings,
                 torch.from_numpy(exams.targets[rows]),

@@ -38,7 +38,9 @@ class FitSettings:
     finetune_head_learning_rate: float = 3e-4
     """Peak learning rate of the head when the whole network is trained."""
     feature_dropout: float = 0.7
-    """Share of features hidden from the head in training; without it the head overfits."""
+    """Share of features hidden while the head alone is trained; without it the head overfits."""
+    finetune_dropout: float = 0.2
+    """The same while the whole network is trained; much of it drives ML2 to collapse there."""
     weight_decay: float = 1e-2
     """Of AdamW, on matrices and kernels only."""
     warmup_share: float = 0.1
@@ -71,9 +73,6 @@ class FitSettings:
         for name, smallest in least.items():
             if getattr(self, name) < smallest:
                 raise ValueError(f"{name} must be at least {smallest}, not {getattr(self, name)}")
-        if not 0.0 <= self.ema_decay < 1.0:
-            raise ValueError(f"ema_decay must lie in 0..1, not {self.ema_decay}")
-        if not 0.0 <= self.feature_dropout < 1.0:
-            raise ValueError(f"feature_dropout must lie in 0..1, not {self.feature_dropout}")
-        if not 0.0 <= self.warmup_share < 1.0:
-            raise ValueError(f"warmup_share must lie in 0..1, not {self.warmup_share}")
+        for name in ("feature_dropout", "finetune_dropout", "ema_decay", "warmup_share"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise ValueError(f"{name} must lie in 0..1, below 1, not {getattr(self, name)}")
