@@ -17,6 +17,8 @@ one_diagnosis_of_several
     «atelectasis or infiltrate», «atelectasis versus infiltrate», asserted: both uncertain.
 question_mark
     A question mark makes what it follows or directly precedes uncertain.
+hedge_turned
+    «There is suspected effusion»: a backward hedge with nothing before it acts forward.
 firm cues
     «cannot be excluded», «has resolved», «is not seen» after a mention outrank cues before it.
 """
@@ -87,9 +89,14 @@ def decide(
     """
     decisions = [PRESENT] * len(heads)
     if cues:
-        forward = [c for c in cues if c.cue.direction == "forward"]
         backward = [c for c in cues if c.cue.direction == "backward"]
         after = _reached_backward(words, heads, backward, clause, grammar)
+        used = set(after.values())
+        forward = [
+            c
+            for c in cues
+            if c.cue.direction == "forward" or (c.cue.category == "uncertain" and c not in used)
+        ]
         for number, head in enumerate(heads):
             cue = after.get(number)
             if cue is None:
