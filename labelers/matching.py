@@ -61,8 +61,10 @@ class PhraseFinder:
         doc = self._tokenizer(folded)
         entries = self._entries
         matches = [Match(start, end, entries[key]) for key, start, end in self._matcher(doc)]
-        words = [token.text for token in doc]
-        starts = [token.idx for token in doc]
+        words, starts = [], []
+        for token in doc:
+            words.append(token.text)
+            starts.append(token.idx)
         ends = [start + len(word) for start, word in zip(starts, words, strict=True)]
         if origin is not None:
             ends = [origin[end - 1] + 1 for end in ends]

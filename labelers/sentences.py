@@ -11,14 +11,18 @@ import re
 
 LONGEST = 1500
 
-# Where one sentence ends: the match is what separates it from the next.
+_NEWLINES = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+
+# A mark or newline at which a sentence ends, with the white space after it.
 _BREAK = re.compile(
-    r"""
-      (?<=[.!?])[ \t\u00a0]+(?=\S)     # end mark, space
-    | (?<=[a-z)\]][.!?])(?=[A-Z])      # end mark, no space, capital
-    | (?<=[a-z]{4}\.)(?=[a-z]{2})      # «effusion.the»
-    | (?<=[.;:])(?=\d{1,2}[.)][ A-Z])  # «. 2.» without a space before the number
-    | [\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*
+    rf"""
+    [.!?;:{_NEWLINES}]
+    (?: (?<=[{_NEWLINES}])\s*
+      | (?<=[.!?])[ \t\u00a0]+(?=\S)         # end mark, space
+      | (?<=[a-z)\]][.!?])(?=[A-Z])           # end mark, no space, capital
+      | (?<=[a-z]{{4}}\.)(?=[a-z]{{2}})         # «effusion.the»
+      | (?<=[.;:])(?=\d{{1,2}}[.)][ A-Z])      # «. 2.» without a space before the number
+    )
     """,
     re.VERBOSE,
 )
@@ -39,14 +43,19 @@ def split_sentences(text: str, start: int = 0, end: int | None = None) -> list[t
     sentences: list[tuple[int, int]] = []
     begin = start
     for match in _BREAK.finditer(text, start, stop):
-        left = match.start()
-        if text[left - 1 : left] == "." and not match[0].strip(" \t\u00a0") and match[0]:
-            if left - begin <= 4 and _LIST_NUMBER.fullmatch(text, begin, left):
-                continue
-            if _NO_END.search(text, max(begin, left - 8), left):
-                continue
-        _append(text, begin, left, sentences)
-        begin = match.end()
+        left, right = match.span()
+        if text[left] not in _NEWLINES:
+            left += 1
+            if right > left and text[left - 1] == ".":
+                if left - begin <= 4 and _LIST_NUMBER.fullmatch(text, begin, left):
+                    continue
+                if _NO_END.search(text, max(begin, left - 8), left):
+                    continue
+        if 0 < left - begin <= LONGEST and not (text[begin].isspace() or text[left - 1].isspace()):
+            sentences.append((begin, left))
+        else:
+            _append(text, begin, left, sentences)
+        begin = right
     _append(text, begin, stop, sentences)
     return sentences
 
