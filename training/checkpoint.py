@@ -27,18 +27,19 @@ def save_model(
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     header = {
-        "format": FORMAT,
         "architecture": model.architecture,
-        "dim": str(model.dim),
-        "image_size": str(model.image_size),
-        "metadata": json.dumps(dict(metadata or {}), sort_keys=True),
+        "dim": model.dim,
+        "image_size": model.image_size,
+        "metadata": dict(metadata or {}),
     }
     tensors = {
         name: tensor.detach().cpu().contiguous(memory_format=torch.contiguous_format)
         for name, tensor in model.state_dict().items()
     }
     partial = target.with_name(target.name + ".partial")
-    save_file(tensors, partial, metadata=header)
+    # One entry: safetensors writes several in an order that changes from run to run, and the digest
+    # of equal models would differ.
+    save_file(tensors, partial, metadata={FORMAT: json.dumps(header, sort_keys=True)})
     partial.replace(target)
     return file_digest(target)
 
@@ -54,20 +55,21 @@ def load_model(path: str | os.PathLike[str]) -> tuple[EmbeddingModel, dict[str, 
         raise FileNotFoundError(f"no model file {source}")
     try:
         with safe_open(source, framework="pt") as opened:
-            header = opened.metadata() or {}
-            if header.get("format") != FORMAT:
+            entry = (opened.metadata() or {}).get(FORMAT)
+            if entry is None:
                 raise ValueError(f"{source} is not an embedding model of RadSim")
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(f"{source} cannot be read as safetensors: {error}") from error
+    header = json.loads(entry)
     model = EmbeddingModel(
-        header["architecture"], int(header["dim"]), int(header["image_size"]), pretrained=False
+        header["architecture"], header["dim"], header["image_size"], pretrained=False
     )
     try:
         model.load_state_dict(tensors, strict=True)
     except RuntimeError as error:
         raise ValueError(f"{source} does not fit {header['architecture']}") from error
-    return model.eval(), json.loads(header["metadata"])
+    return model.eval(), header["metadata"]
 
 
 def file_digest(path: str | os.PathLike[str]) -> str:
