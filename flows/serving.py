@@ -1,7 +1,9 @@
 """Run the road by its schedule: the local server, and the runner that carries out its runs."""
 
+import asyncio
 import signal
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -9,6 +11,11 @@ from flows.local_server import local_server
 from flows.prefect_environment import set_environment
 from flows.settings_request import SettingsRequest
 from pipeline.lake import Lake
+
+if TYPE_CHECKING:
+    from prefect.deployments.runner import RunnerDeployment
+
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 def serve_road(request: SettingsRequest) -> None:
@@ -33,8 +40,6 @@ def serve_road(request: SettingsRequest) -> None:
     with local_server(settings.schedule.port, log) as api_url:
         set_environment(state, api_url)
 
-        import prefect
-
         from flows.deployments import deployments
 
         served = deployments(request.config, settings.schedule)
@@ -47,10 +52,33 @@ def serve_road(request: SettingsRequest) -> None:
         )
         typer.echo("deployments: " + ", ".join(f"{d.flow_name}/{d.name}" for d in served))
         typer.echo("Ctrl-C stops it; nothing is lost by stopping")
-        # One run at a time, because they write one lake. Schedules are not paused on the way out:
-        # a run that falls due meanwhile is late, not lost.
-        prefect.serve(*served, pause_on_shutdown=False, print_starting_message=False, limit=1)
+        asyncio.run(_carry_out(served))
+        typer.echo("stopping ...")
     typer.echo("stopped")
+
+
+async def _carry_out(served: list["RunnerDeployment"]) -> None:
+    """Register the deployments and carry out their runs until a signal says stop."""
+    from prefect.runner import Runner
+
+    # One run at a time, because they write one lake. Schedules are not paused on the way out: a
+    # run that falls due meanwhile is late, not lost.
+    runner = Runner(name="radsim", pause_on_shutdown=False, limit=1)
+    for deployment in served:
+        await runner.aadd_deployment(deployment)
+    stop = asyncio.Event()
+    running = asyncio.create_task(runner.start())
+    while not runner.started and not running.done():
+        await asyncio.sleep(0.05)
+    # After the runner's start, which sets a handler of its own.
+    for number in _STOPPING:
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    waiting = asyncio.create_task(stop.wait())
+    await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if not running.done():
+        await runner.astop()
+    await running
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

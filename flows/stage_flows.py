@@ -6,11 +6,12 @@ parameters and artifacts hold no report text and no identifiers.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from prefect import Flow, flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.states import Failed, State
 
 from flows.error_lines import error_line
 from flows.summary_markdown import summary_markdown
@@ -21,34 +22,31 @@ from pipeline.stage_summary import StageSummary
 PARENT = "radsim-road"
 
 
-class StageFailed(Exception):
-    """A stage failed; the message is one line."""
-
-
 # One task a stage, since a task costs milliseconds to tenths of a second; a stage fans out inside
 # itself. Nothing is cached: a stage knows better than Prefect what is already done.
 @task(cache_policy=NO_CACHE, persist_result=False, task_run_name="{name}")
-def run_stage(name: str, config: str, force: bool) -> StageSummary:
-    """Run one stage with the settings of a file.
-
-    Raises
-    ------
-    StageFailed
-        The stage failed.
-    """
+def run_stage(name: str, config: str, force: bool) -> StageSummary | State:
+    """Run one stage with the settings of a file; a stage that fails is a failed state."""
     try:
         return road.stage(name)(load_settings(Path(config)), force=force)
     except Exception as error:
-        # Prefect keeps the message and logs the chain of causes, which may hold data.
-        failure = f"{name}: {error_line(error)}"
-    raise StageFailed(failure)
+        # Not raised: Prefect would log every traceback on the way, with messages that may hold
+        # data.
+        return Failed(message=f"{name}: {error_line(error)}")
 
 
-def stage_flow(name: str) -> Flow[[str, bool], dict[str, Any]]:
-    """Return the flow of a stage: parameters `config` (the settings file) and `force`."""
+def stage_flow(name: str) -> Flow[[str, bool], Any]:
+    """Return the flow of a stage: parameters `config` (the settings file) and `force`.
 
-    def run(config: str, force: bool = False) -> dict[str, Any]:
-        summary = run_stage(name, config, force)
+    Called, it returns the stage's outcome and counts, or raises `prefect.exceptions.FailedRun`
+    with the one-line reason.
+    """
+
+    def run(config: str, force: bool = False) -> dict[str, Any] | State:
+        state = run_stage(name, config, force, return_state=True)
+        if not state.is_completed():
+            return _failed_like(state)
+        summary = cast(StageSummary, state.result())
         create_markdown_artifact(
             summary_markdown(summary), key=f"radsim-{name}", description=f"Summary of stage {name}"
         )
@@ -58,6 +56,10 @@ def stage_flow(name: str) -> Flow[[str, bool], dict[str, Any]]:
     run.__name__ = run.__qualname__ = f"{name}_flow"
     run.__doc__ = f"Run stage {name} of the road."
     return flow(name=f"radsim-{name}", persist_result=False)(run)
+
+
+def _failed_like(state: State) -> State:
+    return Failed(message=state.message)
 
 
 ingest_flow = stage_flow("ingest")
@@ -82,6 +84,12 @@ STAGE_FLOWS = {
 
 
 @flow(name=PARENT, persist_result=False)
-def road_flow(config: str, first: str | None = None, force: bool = False) -> list[dict[str, Any]]:
-    """Run the stages of the road, from the named one on."""
-    return [STAGE_FLOWS[name](config, force) for name in road.stages_from(first)]
+def road_flow(config: str, first: str | None = None, force: bool = False) -> Any:
+    """Run the stages of the road, from the named one on, until one fails."""
+    told = []
+    for name in road.stages_from(first):
+        state = cast(State, STAGE_FLOWS[name](config, force, return_state=True))
+        if not state.is_completed():
+            return _failed_like(state)
+        told.append(state.result())
+    return told
