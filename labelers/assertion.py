@@ -17,6 +17,8 @@ one_diagnosis_of_several
     «atelectasis or infiltrate», «atelectasis versus infiltrate», asserted: both uncertain.
 question_mark
     A question mark makes what it follows or directly precedes uncertain.
+hedge_within_advice
+    «If there is concern for pneumonia»: a hedge inside a question or advice stays hypothetical.
 hedge_turned
     «There is suspected effusion»: a backward hedge with nothing before it acts forward.
 firm cues
@@ -134,7 +136,9 @@ def _decide_forward(
         elif category == "historical":
             if "," not in words[cue.end : head.start]:
                 historical = cue
-        elif not _hedge_ended(words, cue, head):
+        elif not _hedge_ended(words, cue, head) and not (
+            other is not None and other.cue.category == "hypothetical" and category == "uncertain"
+        ):
             other = cue
     if absent is not None and other is not None:
         between = words[absent.end : other.start]

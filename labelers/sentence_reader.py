@@ -36,6 +36,7 @@ class _Named(NamedTuple):
     head: Head
     finding: str
     assertion: str
+    joined: bool  # of an anatomy and a predicate
 
 
 class SentenceReader:
@@ -46,6 +47,8 @@ class SentenceReader:
         self._finder = PhraseFinder(vocabulary)
         self._rules = rule_table(vocabulary.rules)
         self._by_id = vocabulary.by_id
+        # A joined mention covers a bare one of the same finding, or a more general one.
+        self._covered = {f: {f, *vocabulary.ancestors(f)} for f in vocabulary.finding_ids}
 
     def read(self, sentence: str, context: bool = False) -> list[SentenceMention]:
         """Return the mentions of a sentence in order of their start.
@@ -116,7 +119,7 @@ class SentenceReader:
                     finding = self._by_id[str(value)]
                     choice = not (finding.device or finding.normal)
                     head = Head(match.start, match.end, match.start, choice)
-                    named.append(_Named(match.start, match.end, head, finding.id, "present"))
+                    named.append(_Named(match.start, match.end, head, finding.id, "present", False))
         for joined in join(
             tokens.words,
             parts.anatomies,
@@ -133,7 +136,14 @@ class SentenceReader:
                 head = Head(predicate.start, predicate.end, predicate.start, choice)
             else:
                 head = Head(predicate.start, predicate.end, anatomy.start, choice)
-            named.append(_Named(start, end, head, finding.id, rule.assertion))
+            named.append(_Named(start, end, head, finding.id, rule.assertion, True))
+        joined_at = {(one.head.start, one.head.end): one.finding for one in named if one.joined}
+        named = [
+            one
+            for one in named
+            if one.joined
+            or one.finding not in self._covered.get(joined_at.get((one.start, one.end), ""), ())
+        ]
         named.sort(key=lambda one: (one.head.start, one.start, one.finding))
         return named
 
