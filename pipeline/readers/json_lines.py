@@ -51,10 +51,11 @@ def read_json_lines(
         for numbers, objects, faults in _batches(stream):
             if columns is None:
                 columns = mapping.resolve(_keys(objects, path), path)
+            names = columns.names
             rows, row_numbers = [], []
             for number, found in zip(numbers, objects, strict=True):
                 try:
-                    rows.append([_text(found, name) for name in columns.names])
+                    rows.append([_text(found, name) for name in names])
                     row_numbers.append(number)
                 except TypeError as error:
                     faults.append((number, ("value_not_text", str(error))))
@@ -63,7 +64,7 @@ def read_json_lines(
                 for number, (rule, reason) in sorted(faults)
             ]
             references = row_references(place, row_numbers, "line")
-            chunk = chunk_of_rows(rows, columns.names, references, columns.exam_id, rejected)
+            chunk = chunk_of_rows(rows, names, references, columns.exam_id, rejected)
             yield report_batch(chunk, columns, source, path)
     if columns is None:
         raise EmptySourceError(f"{printable(path)}: is empty, it has no rows; check the export")
