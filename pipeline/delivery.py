@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from data_contracts.contract import check
 
 from data_contracts import schemas
 from pipeline.amendments import CONFLICT, VERSION_COLUMNS, decide_all, versions, versions_frame
+from pipeline.contracts import checked
 from pipeline.lake_run import Run
 from pipeline.quarantine import file_away, rejected_rows, release
 
@@ -59,9 +59,17 @@ class Delivery:
         """Take rows that the reader could not use: columns key, reference, rule, reason."""
         self.exams_in += rows.num_rows
         if rows.num_rows:
-            columns = (rows[name] for name in ("key", "reference", "rule", "reason"))
             source = pa.repeat(pa.scalar(self.source), rows.num_rows)
-            self.rejected.append(rejected_rows(self.table, *columns, source))
+            self.rejected.append(
+                rejected_rows(
+                    self.table,
+                    rows["key"],
+                    rows["reference"],
+                    rows["rule"],
+                    rows["reason"],
+                    source,
+                )
+            )
 
     def add(self, rows: pa.Table) -> None:
         """Take rows of the table (source and content_hash, no run yet) with their `reference`."""
@@ -104,8 +112,9 @@ class Delivery:
             rows.drop_columns(["source", "content_hash"]), rows["source"], rows["content_hash"]
         )
         # Two versions of one exam do not break the key here: which one stands is decided later.
-        checked = check(self.table, stamped.select(self._schema.names), without=("key_unique",))
-        bad = checked.rejected.to_pandas()
+        rows_of_table = stamped.select(self._schema.names)
+        result = checked(self.run, self.table, rows_of_table, without=("key_unique",))
+        bad = result.rejected.to_pandas()
         bad["exam"] = bad["row"] // self.rows_an_exam
         bad = bad.drop_duplicates("exam")
         lost = rows.take(pa.array(bad["row"]))

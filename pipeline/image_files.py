@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 
 from pipeline.readers.image_list import read_image_list
 from pipeline.settings import ImageSettings
@@ -13,7 +12,7 @@ from pipeline.user_error import UserError
 # Tables and notes that lie beside images; not candidates.
 _BESIDE = {".csv", ".tsv", ".txt", ".json", ".md", ".xml", ".html", ".pdf", ".toml", ".gz"}
 
-_COLUMNS = ["path", "exam_id", "patient_id", "view"]
+_TOLD = ["exam_id", "patient_id", "view"]
 
 
 def image_files(settings: ImageSettings) -> pd.DataFrame:
@@ -30,35 +29,43 @@ def image_files(settings: ImageSettings) -> pd.DataFrame:
     """
     folder = settings.path
     if folder is None:
-        raise UserError("no images; name their folder with [images] path or --images")
+        raise UserError("no images; name their folder with [images] path")
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder of images; see [images] path")
-    root = folder.resolve()
+    root = str(folder.resolve())
     paths = sorted(_files_below(root))
     if not paths:
         raise UserError(f"{folder}: the folder holds no image file")
-    files = pd.DataFrame({"path": paths}, dtype="str")
+    files = pd.DataFrame({"path": pd.Series(paths, dtype="str")})
     if settings.list_file is None:
-        return files.reindex(columns=_COLUMNS).astype("str")
+        return files.assign(**{name: pd.Series(pd.NA, files.index, "str") for name in _TOLD})
     listed = _listed(settings)
-    # A list may hold whole paths or bare names; names are tried where the path does not match.
-    relative = files["path"].str.removeprefix(f"{root}{os.sep}")
-    at = relative.map(listed["place"])
-    names = listed["place"].rename(lambda path: path.rsplit("/", 1)[-1])
-    at = at.fillna(
-        files["path"].map(os.path.basename).map(names[~names.index.duplicated(keep=False)])
-    )
-    told = listed["rows"].reindex(at).reset_index(drop=True)
-    return files.assign(**{name: told[name] for name in _COLUMNS[1:]})
+    # A list may hold paths below the folder or bare file names.
+    by_path = files["path"].str.removeprefix(f"{root}/").map(_places(listed["path"]))
+    by_name = files["path"].map(os.path.basename).map(_places(listed["path"].map(os.path.basename)))
+    told = listed.reindex(by_path.fillna(by_name))[_TOLD].reset_index(drop=True)
+    return pd.concat([files, told], axis=1)
 
 
-def _files_below(root: Path) -> list[str]:
+def _files_below(root: str) -> list[str]:
     found = []
     for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = [name for name in folders if not name.startswith(".")]
         found += [
             os.path.join(folder, name)
             for name in names
             if not name.startswith(".") and Path(name).suffix.lower() not in _BESIDE
         ]
     return found
+
+
+def _listed(settings: ImageSettings) -> pd.DataFrame:
+    assert settings.list_file is not None
+    parts = [part.to_pandas() for part in read_image_list(settings.list_file, settings.list_format)]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _places(names: pd.Series) -> pd.Series:
+    """Return name -> row of the list, for names that stand in it once."""
+    once = names[~names.duplicated(keep=False)]
+    return pd.Series(once.index, index=once.to_numpy())

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from data_contracts.contract import check
 
-from data_contracts import schemas
+from pipeline.contracts import whole
 from pipeline.delivery import Delivery
 from pipeline.lake_run import Run
 from pipeline.pseudonyms import Pseudonymiser
@@ -98,4 +97,4 @@ def _commit_gold(run: Run, rows: pa.Table) -> None:
     joined = ("\x1f".join(row.values()) for row in fresh.select(keys).to_pylist())
     hashes = pa.chunked_array([[hashlib.sha256(text.encode()).hexdigest() for text in joined]])
     stamped = run.stamped(fresh.drop_columns(["source"]), fresh["source"], hashes)
-    run.append("gold", check("gold", stamped.select(schemas.GOLD.names)).kept)
+    run.append("gold", whole(run, "gold", stamped))

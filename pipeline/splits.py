@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from data_contracts import schemas
-from data_contracts.contract import check
+from pipeline.contracts import whole
 from pipeline.lake_run import Run
 from pipeline.settings import ManifestSettings
 from pipeline.user_error import UserError
@@ -46,8 +45,7 @@ def split_patients(run: Run, exams: pd.DataFrame, settings: ManifestSettings) ->
         hashes = pa.chunked_array(
             [pa.array([hashlib.sha256(key.encode()).hexdigest() for key in fresh], pa.string())]
         )
-        stamped = run.stamped(rows, "link", hashes).select(schemas.SPLITS.names)
-        run.append("splits", check("splits", stamped).kept)
+        run.append("splits", whole(run, "splits", run.stamped(rows, "link", hashes)))
     return keys.map(pd.concat([split_of, drawn]))
 
 

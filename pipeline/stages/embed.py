@@ -3,14 +3,13 @@
 import hashlib
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from data_contracts import schemas
-from data_contracts.contract import check
+from pipeline.contracts import whole
 from pipeline.lake import Lake
 from pipeline.lake_run import Run
 from pipeline.manifest_images import ManifestImages, manifest_images
@@ -24,6 +23,9 @@ from pipeline.models import (
 )
 from pipeline.settings import Settings
 from pipeline.stage_summary import Progress, StageSummary, silent
+
+if TYPE_CHECKING:
+    from training.embed import Kind
 
 BATCH = 64
 
@@ -48,10 +50,11 @@ def embed(settings: Settings, *, progress: Progress = silent, force: bool = Fals
         untrained = untrained_id(settings)
         known = run.read("embeddings", ["model_id", "image_id", "content_hash"]).to_pandas()
         counts = {"in": 0, "embedded": 0, "unchanged": 0}
-        for name, digest, kind in (
-            (model_id, model["content_hash"], "embedding"),
-            (untrained, untrained, "features"),
-        ):
+        kinds: dict[str, tuple[str, Kind]] = {
+            model_id: (model["content_hash"], "embedding"),
+            untrained: (untrained, "features"),
+        }
+        for name, (digest, kind) in kinds.items():
             mine = known[known["model_id"] == name]
             made_of = _made_of(digest, images.rows["pixel_digest"])
             before = images.rows["image_id"].map(mine.set_index("image_id")["content_hash"])
@@ -88,7 +91,7 @@ def _made_of(model_digest: str, pixel_digests: pd.Series) -> pd.Series:
     )
 
 
-def _network(lake: Lake, settings: Settings, name: str, kind: str) -> Any:
+def _network(lake: Lake, settings: Settings, name: str, kind: "Kind") -> Any:
     from training import load_model, untrained_model
 
     if kind == "features":
@@ -119,9 +122,9 @@ def _commit(
         }
     )
     hashes = pa.array(made_of, pa.string())
-    stamped = run.stamped(rows, images.release.path, hashes).select(schemas.EMBEDDINGS.names)
+    stamped = run.stamped(rows, images.release.path, hashes)
     run.delete("embeddings", pa.table({"model_id": names, "image_id": ids}))
-    run.append("embeddings", check("embeddings", stamped).kept)
+    run.append("embeddings", whole(run, "embeddings", stamped))
 
 
 def _index_gallery(run: Run, model_id: str) -> None:

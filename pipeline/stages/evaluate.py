@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from data_contracts import schemas
-from data_contracts.contract import check
+from pipeline.contracts import whole
 from pipeline.gold_coding import load_gold_coding
 from pipeline.lake import Lake, require
 from pipeline.lake_run import Run
@@ -219,10 +219,9 @@ def _commit(run: Run, rows: list[dict[str, Any]], images: ManifestImages, made_o
     table = pa.Table.from_pylist(
         [{k: _number(v) for k, v in row.items()} for row in rows], schema=bare
     )
-    stamped = run.stamped(table, images.release.path, made_of).select(schemas.EVALUATIONS.names)
-    checked = check("evaluations", stamped)
+    stamped = run.stamped(table, images.release.path, made_of)
     run.delete("evaluations", table.select(list(schemas.KEYS["evaluations"])))
-    run.append("evaluations", checked.kept)
+    run.append("evaluations", whole(run, "evaluations", stamped))
 
 
 def _number(value: Any) -> Any:

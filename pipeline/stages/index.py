@@ -1,8 +1,9 @@
-"""Index: image files to rows of table images, each with what its header says and whether it counts."""
+"""Index: image files to rows of table images, with what each header says and whether it counts."""
 
+import dataclasses
 import hashlib
-import json
-from collections.abc import Iterator
+import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,66 +11,58 @@ import pandas as pd
 import pyarrow as pa
 
 from data_contracts import schemas
-from data_contracts.contract import check
+from pipeline.contracts import checked
 from pipeline.engine import map_chunks, processes
-from pipeline.image_files import listed_files
-from pipeline.images.image_rules import ImageRules
+from pipeline.image_files import image_files
+from pipeline.images import ImageRules, describe_image
 from pipeline.lake import Lake
 from pipeline.lake_run import Run
 from pipeline.pseudonyms import Pseudonymiser
-from pipeline.quarantine import file_away, rejected_rows
-from pipeline.settings import Settings
+from pipeline.quarantine import file_away, rejected_rows, release
+from pipeline.settings import ImageSettings, Settings
 from pipeline.stage_summary import Progress, StageSummary, silent
 
 FILES_A_CHUNK = 128
 # Below this many new files a pool of processes costs more than it gives.
 POOL_FROM = 2_000
+_DESCRIBED = [f.name for f in schemas.IMAGES if f not in schemas.PROVENANCE]
 
 
 def index(settings: Settings, *, progress: Progress = silent, force: bool = False) -> StageSummary:
     """Describe the image files that are new or changed; decode nothing.
 
     Reads the image folder and, if there is one, the list that says which file is whose; writes
-    images and quarantine. A file that cannot be used keeps its row, with the reason, and stands
-    in quarantine too. Files seen before with the same size and time are not opened again, unless
-    `force` or the rules have changed.
+    images and quarantine. An image that cannot be used keeps its row, with the reason, and stands
+    in quarantine too. A file seen before with the same size and time is not opened again, unless
+    `force` or the rules have changed; so `content_hash` here is of what was looked at (path, size,
+    time, rules, list), and `pixel_digest` is of the pixels.
 
     Raises
     ------
     UserError
-        There is no image folder, or no file in it.
-    ContractBroken
-        The rows break their contract as a whole.
+        There is no image folder, no file in it, or the rows break their contract as a whole.
     """
-    rules = ImageRules(
-        views=tuple(settings.images.views),
-        keep_unknown_view=settings.images.keep_unknown_view,
-        modalities=tuple(settings.images.modalities),
-        body_parts=tuple(settings.images.body_parts),
-    )
-    pseudonymiser = Pseudonymiser.of(settings)
+    rules = image_rules(settings.images)
     with Run(Lake.of(settings), "index", {"force": force}) as run:
-        files = listed_files(settings.images)
+        files = image_files(settings.images)
         files["content_hash"] = _signatures(files, rules)
-        known = run.read("images", ["image_id", "path", "content_hash", "usable"]).to_pandas()
-        seen = files["path"].map(known.set_index("path")["content_hash"]) == files["content_hash"]
-        fresh = files if force else files[~seen]
-        described = _described(fresh, rules, settings, pseudonymiser, progress)
-        rows, rejected, repeated = _sorted_out(run, described)
+        known = run.read("images").to_pandas()
+        before = files["path"].map(known.set_index("path")["content_hash"])
+        fresh = files if force else files[before != files["content_hash"]]
+        rows = _described(fresh, rules, settings, progress)
+        rows, repeated, rejected = _distinct(rows, known[~known["path"].isin(fresh["path"])])
+        rows, broken = _kept(run, rows)
+        rejected += [broken, _unusable(rows[~rows["usable"]])]
+        _commit(run, known, rows)
+        _, notes = file_away(run, rejected)
+        seen = known[known["path"].isin(files["path"]) & ~known["path"].isin(fresh["path"])]
         counts = {
             "in": len(files),
             "indexed": int(rows["usable"].sum()),
-            "unchanged": int((seen & ~files["path"].isin(fresh["path"])).sum()) + repeated,
+            "unchanged": int(seen["usable"].sum()) + repeated,
         }
-        before = known[known["path"].isin(files["path"]) & ~known["path"].isin(fresh["path"])]
-        known_bad = int((~before["usable"]).sum())
-        counts["unchanged"] -= known_bad
-        counts["quarantined"] = len(files) - sum(list(counts.values())[1:])
-        _commit(run, rows)
-        _, notes = file_away(run, rejected)
+        counts["quarantined"] = len(files) - counts["indexed"] - counts["unchanged"]
         run.commit(counts)
-        if known_bad:
-            notes = (*notes, f"{known_bad:,} files are in quarantine from earlier runs")
         return StageSummary(
             stage="index",
             run_id=run.run_id if run.changed else "",
@@ -81,3 +74,133 @@ def index(settings: Settings, *, progress: Progress = silent, force: bool = Fals
             seconds=run.seconds,
             notes=notes,
         )
+
+
+def image_rules(settings: ImageSettings) -> ImageRules:
+    """Return the rules that the settings describe."""
+    return ImageRules(
+        views=tuple(settings.views),
+        keep_unknown_view=settings.keep_unknown_view,
+        modalities=tuple(settings.modalities),
+        body_parts=tuple(settings.body_parts),
+    )
+
+
+def _signatures(files: pd.DataFrame, rules: ImageRules) -> list[str]:
+    """Return a hash a file of all that its row depends on, without opening it."""
+    told = "\x1f".join(str(value) for value in dataclasses.astuple(rules))
+    signatures = []
+    for path, exam, patient, view in files.itertuples(index=False, name=None):
+        status = os.stat(path)
+        looked_at = (path, status.st_size, status.st_mtime_ns, exam, patient, view, told)
+        text = "\x1f".join(str(value) for value in looked_at)
+        signatures.append(hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest())
+    return signatures
+
+
+def _described(
+    files: pd.DataFrame, rules: ImageRules, settings: Settings, progress: Progress
+) -> pd.DataFrame:
+    """Return a row a file, in the columns of `images` with content_hash, identifiers as kept."""
+    paths = list(files["path"])
+    chunks = [paths[at : at + FILES_A_CHUNK] for at in range(0, len(paths), FILES_A_CHUNK)]
+    workers = processes(settings.engine.workers) if len(paths) >= POOL_FROM else 1
+    rows: list[dict[str, Any]] = []
+    for part in map_chunks(partial(_describe, rules=rules), chunks, workers):
+        rows += part
+        progress(len(rows), len(paths), "images indexed")
+    described = pd.DataFrame(rows, columns=_DESCRIBED)
+    listed = files.set_index("path")
+    for name in ("exam_id", "patient_id", "view"):
+        told = described["path"].map(listed[name])
+        described[name] = told.where(told.notna(), described[name])
+    described["content_hash"] = described["path"].map(listed["content_hash"])
+    described = _ruled_by_list(described, rules)
+    pseudonymiser = Pseudonymiser.of(settings)
+    for name in ("image_id", "exam_id", "patient_id"):
+        column = pa.array(described[name], pa.string(), from_pandas=True)
+        described[name] = pseudonymiser.column(column).to_pandas()
+    return described
+
+
+def _describe(paths: list[str], rules: ImageRules) -> list[dict[str, Any]]:
+    return [{**describe_image(Path(path), rules), "path": path} for path in paths]
+
+
+def _ruled_by_list(described: pd.DataFrame, rules: ImageRules) -> pd.DataFrame:
+    """Hold images to what only the list says: whose they are, and their view."""
+    usable = described["usable"].astype(bool)
+    ownerless = usable & described["exam_id"].isna()
+    described.loc[ownerless, "reason"] = (
+        "no_exam: neither the file nor an image list names its exam"
+    )
+    wrong = described["view"].notna() & ~described["view"].isin(rules.views)
+    other_view = usable & ~ownerless & wrong
+    described.loc[other_view, "reason"] = "view: not " + " or ".join(rules.views)
+    described["usable"] = usable & ~ownerless & ~other_view
+    return described
+
+
+def _distinct(
+    rows: pd.DataFrame, standing: pd.DataFrame
+) -> tuple[pd.DataFrame, int, list[pa.Table]]:
+    """Leave out copies of an image; reject files that claim an id with other pixels.
+
+    Returns
+    -------
+    The rows that are left, the number of copies, and what is rejected.
+    """
+    digest_of = standing.set_index("image_id")["pixel_digest"]
+    first = rows.drop_duplicates("image_id").set_index("image_id")["pixel_digest"]
+    claimed = rows["image_id"].isin(digest_of.index) | rows["image_id"].duplicated()
+    owner = rows["image_id"].map(digest_of).fillna(rows["image_id"].map(first))
+    copies = claimed & (owner == rows["pixel_digest"])
+    clash = claimed & ~copies
+    reason = pd.Series("another file has this image_id with other pixels", rows.index[clash])
+    rule = pd.Series("image_id_conflict", rows.index[clash])
+    rejected = _rejected(rows[clash], rule, reason)
+    return rows[~claimed], int(copies.sum()), [rejected]
+
+
+def _kept(run: Run, rows: pd.DataFrame) -> tuple[pd.DataFrame, pa.Table]:
+    """Hold the rows to their contract; return those that keep it and what does not."""
+    result = checked(run, "images", _table(run, rows))
+    bad = result.rejected.to_pandas()
+    lost = rows.iloc[bad["row"].to_numpy()]
+    rejected = _rejected(lost, bad["rule"], bad["reason"].set_axis(lost.index))
+    return rows.drop(index=lost.index), rejected
+
+
+def _commit(run: Run, known: pd.DataFrame, rows: pd.DataFrame) -> None:
+    """Replace the rows of files that changed, add those of new ones."""
+    gone = known[known["path"].isin(rows["path"]) | known["image_id"].isin(rows["image_id"])]
+    run.delete("images", pa.table({"image_id": pa.array(gone["image_id"], pa.string())}))
+    if len(rows):
+        run.append("images", _table(run, rows))
+        mended = rows.loc[rows["usable"], "image_id"]
+        release(run, "images", pa.array(mended, pa.string()))
+
+
+def _table(run: Run, rows: pd.DataFrame) -> pa.Table:
+    bare = pa.schema([f for f in schemas.IMAGES if f not in schemas.PROVENANCE])
+    table = pa.Table.from_pandas(rows[bare.names], schema=bare, preserve_index=False)
+    hashes = pa.array(rows["content_hash"], pa.string())
+    return run.stamped(table, "images", hashes).select(schemas.IMAGES.names)
+
+
+def _unusable(rows: pd.DataFrame) -> pa.Table:
+    """Return images that cannot be used in the shape of quarantine."""
+    parts = rows["reason"].astype("str").str.split(": ", n=1, expand=True).reindex(columns=[0, 1])
+    return _rejected(rows, parts[0], parts[1])
+
+
+def _rejected(rows: pd.DataFrame, rule: pd.Series, reasons: pd.Series) -> pa.Table:
+    return rejected_rows(
+        "images",
+        pa.array(rows["image_id"], pa.string()),
+        pa.array(rows["path"].map(os.path.basename), pa.string()),
+        pa.array(rule, pa.string()),
+        pa.array(reasons, pa.string()),
+        pa.repeat(pa.scalar("images"), len(rows)),
+        pa.array(rows["content_hash"], pa.string()),
+    )

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts import schemas
-from data_contracts.contract import check
 from labelers import load_scheme
+from pipeline.contracts import checked
 from pipeline.labelling import label_chunks, labelling_processes, prevalence, rule_labeler
 from pipeline.lake import Lake, require
 from pipeline.lake_run import Run
@@ -136,7 +136,8 @@ def _commit(run: Run, parts: list[tuple[pa.Table, pa.Table]], *, anew: bool) -> 
             .select(schema.names)
             .cast(schema)
         )
-        bad = check(name, stamped[name], findings if name == "labels" else ()).rejected.to_pandas()
+        result = checked(run, name, stamped[name], findings if name == "labels" else ())
+        bad = result.rejected.to_pandas()
         lost = stamped[name].take(pa.array(bad["row"]))
         bad["exam_id"] = lost["exam_id"].to_pandas()
         bad["source"] = lost["source"].to_pandas()

@@ -7,8 +7,8 @@ import pandas as pd
 import pyarrow as pa
 
 from data_contracts import schemas
-from data_contracts.contract import check
 from labelers import Scheme, load_scheme
+from pipeline.contracts import checked
 from pipeline.lake import Lake, require
 from pipeline.lake_run import Run
 from pipeline.manifests import current_release, publish_manifest, read_manifest
@@ -49,20 +49,20 @@ def link(settings: Settings, *, progress: Progress = silent, force: bool = False
         rows["patient_id"] = rows["patient_id"].where(known, rows["patient_id_of_image"])
         rows["split"] = split_patients(run, rows, settings.manifest)
         manifest = _manifest(run, rows, scheme)
-        checked = check("manifest", manifest, columns=scheme.classes)
-        quarantined, notes = _quarantine(run, manifest, checked.rejected)
+        held = checked(run, "manifest", manifest, scheme.classes)
+        quarantined, notes = _quarantine(run, manifest, held.rejected)
         linked = int(exams["exam_id"].isin(set(rows["exam_id"])).sum())
         counts = {
             "in": len(exams),
             "linked": linked,
             "unlinked": len(exams) - linked,
-            "images": checked.kept.num_rows,
+            "images": held.kept.num_rows,
             "images without a labelled exam": len(images) - len(rows),
         }
         if quarantined:
             counts["images quarantined"] = quarantined
-        if force or not _same_as_last(run, checked.kept):
-            release = publish_manifest(run, checked.kept, _told(run, scheme))
+        if force or not _same_as_last(run, held.kept):
+            release = publish_manifest(run, held.kept, _told(run, scheme))
             notes = (f"manifest {release.version} is {release.path}", *notes)
         run.commit(counts)
         progress(len(exams), len(exams), "exams linked")
@@ -76,20 +76,17 @@ def link(settings: Settings, *, progress: Progress = silent, force: bool = False
             outputs=run.outputs,
             seconds=run.seconds,
             notes=notes or (f"manifest {run.current['manifest']} stands",),
-            figures={"splits": _split_sizes(checked.kept)},
+            figures={"splits": _split_sizes(held.kept)},
         )
 
 
 def _labelled_exams(run: Run, scheme: Scheme) -> pd.DataFrame:
     """Return a row an exam: states, patient, source; a file's states override a report's."""
-    from_file = _from_file(run, scheme)
-    from_reports = _from_reports(run, scheme)
-    exams = pd.concat(
-        [from_file, from_reports[~from_reports["exam_id"].isin(from_file["exam_id"])]],
-        ignore_index=True,
-    )
-    if exams.empty:
+    sources = {"file_labels": _from_file, "labels": _from_reports}
+    tables = [read(run, scheme) for name, read in sources.items() if name in run.current]
+    if not tables:
         raise UserError("the lake has no labels yet; run `radsim label` first")
+    exams = pd.concat(tables, ignore_index=True).drop_duplicates("exam_id", ignore_index=True)
     patients = run.read("reports", ["exam_id", "patient_id"]).to_pandas()
     known = exams["exam_id"].map(patients.set_index("exam_id")["patient_id"])
     exams["patient_id"] = exams["patient_id"].where(exams["patient_id"].notna(), known)
@@ -177,7 +174,7 @@ def _told(run: Run, scheme: Scheme) -> dict[str, Any]:
         "device_classes": list(scheme.device_classes),
         "labeler": labels["labeler"][0].as_py() if labels.num_rows else None,
         "vocabulary_hash": labels["vocabulary_hash"][0].as_py() if labels.num_rows else None,
-        "tables": run.inputs,
+        "tables": dict(run.inputs),
     }
 
 

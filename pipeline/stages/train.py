@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from data_contracts import schemas
-from data_contracts.contract import check
+from pipeline.contracts import whole
 from pipeline.lake import Lake
 from pipeline.lake_run import Run
 from pipeline.manifest_images import ManifestImages, manifest_images
@@ -67,9 +67,9 @@ def train(settings: Settings, *, progress: Progress = silent, force: bool = Fals
         }
         bare = [f for f in schemas.MODELS if f.name in row]
         table = pa.Table.from_pylist([row], schema=pa.schema(bare))
-        stamped = run.stamped(table, images.release.path, digest).select(schemas.MODELS.names)
+        stamped = run.stamped(table, images.release.path, digest)
         run.delete("models", pa.table({"model_id": [model_id]}))
-        run.append("models", check("models", stamped).kept)
+        run.append("models", whole(run, "models", stamped))
         run.commit(counts)
         return StageSummary(
             stage="train",
