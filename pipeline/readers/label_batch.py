@@ -79,7 +79,6 @@ def label_batch(
 
 
 NULL_STATE = np.iinfo(np.int8).min
-_SPELLINGS = pa.array(STATES)
 _VALUES = np.array([*STATES.values(), NULL_STATE], np.int8)
 
 
@@ -88,11 +87,13 @@ def column_states(columns: Sequence[pa.Array]) -> tuple[np.ndarray, np.ndarray]:
 
     A row is flagged when one of its values is no state.
     """
+    # Built here: pyarrow imports pandas with the first array.
+    spellings = pa.array(list(STATES))
     states = np.empty((len(columns[0]), len(columns)), np.int8)
     unknown = np.zeros(len(columns[0]), bool)
     for position, column in enumerate(columns):
         text = pc.utf8_trim_whitespace(column)
-        code = pc.index_in(text, value_set=_SPELLINGS)
+        code = pc.index_in(text, value_set=spellings)
         unknown |= flags(pc.and_(pc.is_null(code), pc.not_equal(text, "")))
         states[:, position] = _VALUES[pc.fill_null(code, -1).to_numpy()]
     return states, unknown
