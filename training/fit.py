@@ -152,6 +152,7 @@ def fit(
                 if epoch.epoch - last_better >= settings.patience:
                     break
         model.load_state_dict(state)
+        model.requires_grad_(True)
     report(total, total, "done")
     return FitResult(model, history, kept, time.perf_counter() - started)
 
@@ -238,6 +239,7 @@ def _finetune(
 ) -> Generator[Epoch, None, None]:
     """Train the whole network, in place; at each yield the model holds the mean weights."""
     loss_of = _loss(settings)
+    model.backbone.freeze(settings.frozen_stages)
     optimiser = _optimiser(
         [
             (model.backbone, settings.backbone_learning_rate),
@@ -307,7 +309,8 @@ def _optimiser(
     groups = []
     for module, rate in parts:
         for decayed in (True, False):
-            chosen = [p for p in module.parameters() if (p.ndim > 1) == decayed]
+            trained = [p for p in module.parameters() if p.requires_grad]
+            chosen = [p for p in trained if (p.ndim > 1) == decayed]
             decay = settings.weight_decay if decayed else 0.0
             groups.append({"params": chosen, "lr": rate, "peak": rate, "weight_decay": decay})
     return torch.optim.AdamW([group for group in groups if group["params"]])

@@ -19,8 +19,9 @@ class FitSettings:
     """Length of the embedding."""
     margin: float = 1.0
     """α of ML2, in distance between unit vectors."""
-    temperature: float = 0.1
-    """T of ML2's log-sum-exp over negatives."""
+    temperature: float = 0.3
+    """T of ML2's log-sum-exp over negatives. At 0.1, nearly the hardest negative, fine-tuning in
+    small batches collapsed on real radiographs; the head alone does not mind either."""
     normals_similar: bool = True
     """Normal exams are one another's positives."""
     head_epochs: int = 30
@@ -33,6 +34,9 @@ class FitSettings:
     """Passes over the images when the whole network is trained; 0 trains the head alone."""
     batch_size: int = 64
     """Exams in a batch of the whole network."""
+    frozen_stages: int = 4
+    """First stages of the backbone that stay as pretrained (stem first). They see the largest
+    maps, cost most time and memory and hold the most general filters; 0 trains all."""
     backbone_learning_rate: float = 1e-4
     """Peak learning rate of the backbone."""
     finetune_head_learning_rate: float = 3e-4
@@ -69,6 +73,7 @@ class FitSettings:
             "head_batch_size": 2,
             "patience": 1,
             "per_class": 2,
+            "frozen_stages": 0,
         }
         for name, smallest in least.items():
             if getattr(self, name) < smallest:

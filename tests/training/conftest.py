@@ -33,10 +33,15 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
+def tiny():
+    stages = (("layers.0", "layers.1"), ("layers.3",))
+    return backbones.GreyBackbone(TinyNetwork(), mean=0.5, std=0.5, stages=stages)
+
+
 @pytest.fixture
 def tiny_backbone(monkeypatch):
     """Make `tiny` a known backbone."""
-    monkeypatch.setitem(backbones.BACKBONES, "tiny", lambda pretrained: (TinyNetwork(), 256))
+    monkeypatch.setitem(backbones.BACKBONES, "tiny", lambda pretrained: (tiny(), 256))
 
 
 @pytest.fixture(scope="session")
