@@ -15,14 +15,13 @@ from pipeline.lake import Lake
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
 
-_STOPPING = (signal.SIGINT, signal.SIGTERM)
-
 
 def serve_road(request: SettingsRequest) -> None:
     """Serve the deployments of the request's settings file until interrupted.
 
-    Schedules and the history of runs are in the lake's state folder. Runs that fell due while
-    nothing served are made up when it starts again.
+    Schedules and the history of runs are in the lake's state folder. A run that falls due while
+    nothing serves is carried out when it starts again. A run that is stopped half-way is marked
+    as cancelled; since a stage commits all or nothing, the next run continues its work.
 
     Raises
     ------
@@ -43,42 +42,46 @@ def serve_road(request: SettingsRequest) -> None:
         from flows.deployments import deployments
 
         served = deployments(request.config, settings.schedule)
-        when = settings.schedule.cron
-        typer.echo(f"server: {api_url.removesuffix('/api')} (log: {log})")
-        typer.echo(
-            f"the road runs at «{when}» ({settings.schedule.timezone})"
-            if when
-            else "no schedule is set; runs start on demand"
-        )
-        typer.echo("deployments: " + ", ".join(f"{d.flow_name}/{d.name}" for d in served))
-        typer.echo("Ctrl-C stops it; nothing is lost by stopping")
-        asyncio.run(_carry_out(served))
+        when = f"at «{settings.schedule.cron}» ({settings.schedule.timezone})"
+        told = [
+            f"server: {api_url.removesuffix('/api')} (log: {log})",
+            f"the road runs {when if settings.schedule.cron else 'on demand; no schedule is set'}",
+            "deployments: " + ", ".join(f"{d.flow_name}/{d.name}" for d in served),
+            "Ctrl-C stops it; what falls due meanwhile runs when it starts again",
+        ]
+        asyncio.run(_carry_out(served, "\n".join(told)))
         typer.echo("stopping ...")
     typer.echo("stopped")
 
 
-async def _carry_out(served: list["RunnerDeployment"]) -> None:
-    """Register the deployments and carry out their runs until a signal says stop."""
+async def _carry_out(served: list["RunnerDeployment"], told: str) -> None:
+    """Register the deployments, say so, and carry out their runs until a signal says stop."""
     from prefect.runner import Runner
 
+    stop = asyncio.Event()
+    _on_signals(stop)
     # One run at a time, because they write one lake. Schedules are not paused on the way out: a
     # run that falls due meanwhile is late, not lost.
     runner = Runner(name="radsim", pause_on_shutdown=False, limit=1)
     for deployment in served:
         await runner.aadd_deployment(deployment)
-    stop = asyncio.Event()
     running = asyncio.create_task(runner.start())
     while not runner.started and not running.done():
         await asyncio.sleep(0.05)
-    # After the runner's start, which sets a handler of its own.
-    for number in _STOPPING:
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    # Once more, since the runner's start sets a handler of its own.
+    _on_signals(stop)
+    typer.echo(told)
     waiting = asyncio.create_task(stop.wait())
     await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
     if not running.done():
         await runner.astop()
     await running
+
+
+def _on_signals(stop: asyncio.Event) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -14,16 +14,21 @@ E4,The heart is enlarged.
 """
 
 
-@pytest.fixture
-def lake_settings(tmp_path: Path) -> Path:
-    """Return the settings file of a lake whose source holds three good reports and an empty one."""
-    (tmp_path / "reports.csv").write_text(REPORTS, encoding="utf-8")
-    file = tmp_path / "site.toml"
+def write_source(folder: Path) -> Path:
+    """Write a source of three good reports and an empty one; return its settings file."""
+    (folder / "reports.csv").write_text(REPORTS, encoding="utf-8")
+    file = folder / "site.toml"
     file.write_text(
         '[lake]\nroot = "lake"\n[reports]\npath = "reports.csv"\n[engine]\nworkers = 1\n',
         encoding="utf-8",
     )
     return file
+
+
+@pytest.fixture
+def lake_settings(tmp_path: Path) -> Path:
+    """Return the settings file of a lake whose source holds three good reports and an empty one."""
+    return write_source(tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from pipeline import road
 from pipeline.lake import Lake
 from pipeline.settings import Settings
 from pipeline.stage_summary import StageSummary
+from tests.flows.conftest import write_source
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -24,26 +25,35 @@ def _read(model: str, **filters: Any) -> list[Any]:
         return list(getattr(client, f"read_{model}")(**filters))
 
 
-def test_a_flow_runs_its_stage_and_publishes_its_summary(lake_settings: Path) -> None:
-    from flows.stage_flows import ingest_flow
-
-    told = ingest_flow(str(lake_settings))
-    assert told["outcome"] == "committed"
-    assert told["counts"]["in"] == 4
-    assert Lake(lake_settings.parent / "lake").read("reports").num_rows == 3
-    artifact = max(_read("artifacts"), key=lambda found: found.created)
-    assert artifact.key == "radsim-ingest"
-    assert artifact.type == "markdown"
-    assert "4 in = 3 new + 1 quarantined" in artifact.data
-    again = ingest_flow(str(lake_settings))
-    assert again["outcome"] == "unchanged"
-
-
-def test_what_prefect_keeps_holds_no_text_and_no_identifiers(lake_settings: Path) -> None:
+@pytest.fixture(scope="module")
+def labelled(
+    prefect_server: None, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, list[dict[str, Any]]]:
+    """Return the folder of a lake that flows ingested, labelled and ingested again."""
     from flows.stage_flows import ingest_flow, label_flow
 
-    ingest_flow(str(lake_settings))
-    label_flow(str(lake_settings))
+    file = write_source(tmp_path_factory.mktemp("labelled"))
+    return file.parent, [flow(str(file)) for flow in (ingest_flow, label_flow, ingest_flow)]
+
+
+def test_a_flow_runs_its_stage(labelled: tuple[Path, list[dict[str, Any]]]) -> None:
+    folder, (first, labels, again) = labelled
+    assert (first["outcome"], first["counts"]["in"], first["counts"]["new"]) == ("committed", 4, 3)
+    assert labels["counts"]["labelled"] == 3
+    assert again["outcome"] == "unchanged"
+    assert Lake(folder / "lake").read("labels").num_rows == 3
+
+
+def test_a_flow_publishes_its_summary(labelled: tuple[Path, list[dict[str, Any]]]) -> None:
+    artifacts = {found.key: found for found in _read("artifacts")}
+    assert artifacts["radsim-label"].type == "markdown"
+    assert "3 in = 3 labelled" in artifacts["radsim-label"].data
+    assert any("4 in = 3 new + 1 quarantined" in found.data for found in _read("artifacts"))
+
+
+def test_what_prefect_keeps_holds_no_text_and_no_identifiers(
+    labelled: tuple[Path, list[dict[str, Any]]],
+) -> None:
     kept = json.dumps(
         [
             entry.model_dump(mode="json")
