@@ -3,10 +3,12 @@
 import errno
 import os
 from concurrent.futures.process import BrokenProcessPool
+from importlib import import_module
 
 import pytest
 
 from data_contracts import ContractBroken
+from flows import error_lines
 from flows.error_lines import error_line
 from pipeline.road import stage
 from pipeline.user_error import UserError
@@ -75,3 +77,10 @@ def test_a_missing_package_is_named_and_a_missing_module_of_ours_is_not_one() ->
 
 def test_a_worker_that_died_is_explained() -> None:
     assert "want of memory" in error_line(BrokenProcessPool(SECRET))
+
+
+def test_the_errors_meant_for_the_user_are_where_they_are_looked_for() -> None:
+    for module, name in error_lines._FOR_THE_USER.items():
+        kind = getattr(import_module(module), name)
+        assert issubclass(kind, Exception)
+        assert error_lines.is_for_the_user(kind.__new__(kind))
