@@ -94,8 +94,8 @@ def recipe(exam_id: str, codes: Sequence[str]) -> str:
 
 def phantom_dataset(exam_id: str, codes: Sequence[str]) -> Any:
     """Draw one phantom as a pydicom dataset, complete with its file's header."""
-    from pydicom.dataset import FileDataset, FileMetaDataset
-    from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import UID, ComputedRadiographyImageStorage, ExplicitVRLittleEndian
 
     from pipeline.demo.phantom_thorax import WHITE, draw_thorax
 
@@ -106,9 +106,10 @@ def phantom_dataset(exam_id: str, codes: Sequence[str]) -> Any:
         pixels = WHITE - pixels
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = ComputedRadiographyImageStorage
-    meta.MediaStorageSOPInstanceUID = _uid(exam_id, "image")
+    meta.MediaStorageSOPInstanceUID = UID(_uid(exam_id, "image"))
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    data = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
+    data = Dataset()
+    data.file_meta = meta
     data.SOPClassUID = meta.MediaStorageSOPClassUID
     data.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
     data.StudyInstanceUID = _uid(exam_id, "study")

@@ -82,7 +82,7 @@ def round_lesions(plane: Plane, finding: Finding, rng: np.random.Generator) -> n
 def _patch(
     plane: Plane, x: float, y: float, extent: float, texture: str, rng: np.random.Generator
 ) -> np.ndarray:
-    """A cloud with blurred edges: one piece (confluent, focal) or several (patchy)."""
+    """Return a cloud with blurred edges: one piece (confluent, focal) or several (patchy)."""
     radius = {"patchy": 0.075, "confluent": 0.065, "focal": 0.04}[texture]
     radius *= 0.7 + 0.6 * extent
     hill = blob(plane, x, y, radius, rng.uniform(0.75, 1.2))
@@ -97,9 +97,9 @@ def _patch(
 def _streaks(
     plane: Plane, x: float, y: float, extent: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Bands that lie nearly flat: plate-like atelectasis and scars."""
+    """Return bands that lie nearly flat: plate-like atelectasis and scars."""
     added = np.zeros((plane.size, plane.size), dtype=np.float32)
-    for _ in range(1 + int(round(2.5 * extent))):
+    for _ in range(1 + round(2.5 * extent)):
         tilt = rng.normal(0.0, 0.25)
         dx, dy = plane.x - x - rng.normal(0.0, 0.03), plane.y - y - rng.normal(0.0, 0.022)
         along = np.cos(tilt) * dx + np.sin(tilt) * dy
@@ -111,7 +111,7 @@ def _streaks(
 
 
 def _diffuse(plane: Plane, side: int, extent: float, rng: np.random.Generator) -> np.ndarray:
-    """Fine interstitial opacity over most of a lung, more below."""
+    """Return fine interstitial opacity over most of a lung, more below."""
     grain = np.abs(smooth_noise(rng, plane.size, 44))
     _, y = plane.anatomy.lung_point(side, 0.5, 0.7)
     return extent * (0.05 + 0.16 * grain) * np.exp(-(((plane.y - y) / 0.28) ** 2))

@@ -70,7 +70,7 @@ def pleural_thickening(plane: Plane, finding: Finding, rng: np.random.Generator)
 
 
 def hernia(plane: Plane, finding: Finding, rng: np.random.Generator) -> np.ndarray:
-    """Return the attenuation of a hiatal hernia, `(size, size)`: a ball behind the heart with air."""
+    """Return the attenuation of a hiatal hernia: a ball behind the heart with air."""
     y = plane.anatomy.domes[1] - 0.03 - 0.02 * finding.extent
     x, radius = rng.normal(0.025, 0.012), (0.045 + 0.05 * finding.extent) * rng.uniform(0.9, 1.1)
     off = np.hypot(plane.x - x, plane.y - y) / radius

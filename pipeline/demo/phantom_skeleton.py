@@ -18,7 +18,7 @@ def skeleton(plane: Plane, rng: np.random.Generator) -> np.ndarray:
 
 
 def _ribs(plane: Plane, side: int, spacing: float, rng: np.random.Generator) -> np.ndarray:
-    """Posterior ribs, that rise a little and then fall outwards, and fainter anterior ribs.
+    """Return posterior ribs, that rise a little and then fall outwards, and fainter anterior ribs.
 
     All ribs of a kind are one band in a coordinate that follows their course, repeated.
     """
@@ -59,7 +59,7 @@ def _clavicle(plane: Plane, side: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _scapula(plane: Plane, side: int, rng: np.random.Generator) -> np.ndarray:
-    """The shoulder blade's medial edge and blade, turned out of the lungs more or less."""
+    """Return the shoulder blade's medial edge and blade, turned out of the lungs more or less."""
     inner = plane.anatomy.half_width * rng.uniform(0.86, 1.02)
     out = side * plane.x - inner - 0.10 * (plane.y - 0.3)
     height = soft_step(plane.y - 0.15, 0.02) * soft_step(0.50 + 0.4 * out - plane.y, 0.02)
@@ -68,7 +68,7 @@ def _scapula(plane: Plane, side: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _spine(plane: Plane, rng: np.random.Generator) -> np.ndarray:
-    """Vertebral bodies with disc spaces, a little bent, and the spinous processes."""
+    """Return vertebral bodies with disc spaces, a little bent, and the spinous processes."""
     bend = rng.normal(0.0, 0.006)
     middle = bend * np.sin(np.pi * plane.y) + rng.normal(0.0, 0.002)
     off = np.abs(plane.x - middle)
