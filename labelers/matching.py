@@ -7,6 +7,7 @@ found in the same pass over the tokens.
 import re
 from typing import Any, NamedTuple
 
+from labelers.spacy_import import spacy_without_torch
 from labelers.vocabulary import Vocabulary
 from labelers.vocabulary.loader import Entry
 from labelers.vocabulary.patterns import fold
@@ -34,8 +35,9 @@ class PhraseFinder:
     """Finds the phrases of a vocabulary in sentences; loads spaCy when made."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
-        import spacy
-        from spacy.matcher import PhraseMatcher
+        with spacy_without_torch():
+            import spacy
+            from spacy.matcher import PhraseMatcher
 
         nlp = spacy.blank("en")
         self._tokenizer: Any = nlp.tokenizer

@@ -74,7 +74,11 @@ def _source_splits(splits: pd.Series, keys: pd.Series, settings: ManifestSetting
 
 
 def _drawn(key: str, settings: ManifestSettings) -> str:
-    """Draw a split by a hash of the patient, so that it does not depend on who else is there."""
-    place = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
+    """Draw a split by a hash of the patient, so that it does not depend on who else is there.
+
+    The hash has a prefix of its own: patients who were sampled by a plain hash of their id would
+    else all fall into one split.
+    """
+    place = int.from_bytes(hashlib.sha256(f"split:{key}".encode()).digest()[:8], "big") / 2**64
     limits = np.cumsum([settings.train, settings.val])
     return ("train", "val", "test")[int(np.searchsorted(limits, place, side="right"))]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from labelers.spacy_import import spacy_without_torch
 from labelers.vocabulary.located_yaml import Mapping, Text, VocabularyError, place_of
 from labelers.vocabulary.patterns import expand, fold
 
@@ -52,7 +53,8 @@ def read_cues(
     VocabularyError
         For a mistake in the file, or a replaced NegEx term that negspacy does not have.
     """
-    from negspacy.termsets import termset
+    with spacy_without_torch():
+        from negspacy.termsets import termset
 
     file.allow("terms", "negex", "cues", "pseudo", "terminators")
     terms = {str(name): str(value) for name, value in file.mapping("terms").items()}
