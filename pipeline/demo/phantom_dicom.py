@@ -20,8 +20,14 @@ CODING = "mesh_major"
 """The coding of the gold table that phantoms are drawn after."""
 
 _NAMESPACE = uuid.UUID("6f1b1f6e-6f0c-5d3b-9d0e-1c9a2b7f4a10")
+SIZE = 352
+"""Rows and columns of a phantom's file: more than twice what the demo trains on."""
+
 _BATCH = 8
-_COLUMN_MM = 0.9
+# A film of 400 mm.
+_PIXEL_MM = round(400 / SIZE, 3)
+# Bytes of an element's tag, representation and length before the pixels themselves.
+_PIXELS_HEAD = 12
 
 
 def write_phantoms(
@@ -88,7 +94,7 @@ def recipe(exam_id: str, codes: Sequence[str]) -> str:
     from pipeline.demo.phantom_thorax import RECIPE
 
     table = Path(__file__).with_name("mesh_drawing.yaml").read_bytes()
-    said = "\n".join([str(RECIPE), exam_id, *codes]).encode()
+    said = "\n".join([str(RECIPE), str(SIZE), exam_id, *codes]).encode()
     return hashlib.sha256(said + hashlib.sha256(table).digest()).hexdigest()
 
 
@@ -100,7 +106,7 @@ def phantom_dataset(exam_id: str, codes: Sequence[str]) -> Any:
     from pipeline.demo.phantom_thorax import WHITE, draw_thorax
 
     seed = phantom_seed(exam_id)
-    pixels = draw_thorax(codes, seed)
+    pixels = draw_thorax(codes, seed, SIZE)
     inverted = bool(seed & 1)
     if inverted:
         pixels = WHITE - pixels
@@ -128,7 +134,7 @@ def phantom_dataset(exam_id: str, codes: Sequence[str]) -> Any:
     data.SamplesPerPixel = 1
     data.PhotometricInterpretation = "MONOCHROME1" if inverted else "MONOCHROME2"
     data.Rows, data.Columns = pixels.shape
-    data.PixelSpacing = [_COLUMN_MM, _COLUMN_MM]
+    data.PixelSpacing = [_PIXEL_MM, _PIXEL_MM]
     data.BitsAllocated, data.BitsStored, data.HighBit = 16, 12, 11
     data.PixelRepresentation = 0
     low, high = (int(value) for value in np.percentile(pixels, (1.0, 99.0)))
@@ -150,14 +156,23 @@ def _write_batch(folder: Path, exams: Sequence[tuple[str, tuple[str, ...]]]) -> 
 
 def _is_current(folder: Path, exam_id: str, codes: Sequence[str]) -> bool:
     import pydicom
-    from pydicom.errors import InvalidDicomError
 
     file = folder / f"{exam_id}.dcm"
-    try:
-        header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=["ImageComments"])
-    except (FileNotFoundError, InvalidDicomError):
+    if not file.exists():
         return False
-    return str(header.get("ImageComments", "")) == _mark(exam_id, codes)
+    try:
+        with file.open("rb") as stream:
+            header = pydicom.dcmread(
+                stream, stop_before_pixels=True, specific_tags=["ImageComments"]
+            )
+            pixels = file.stat().st_size - stream.tell() - _PIXELS_HEAD
+    except OSError:
+        raise
+    except Exception:
+        # pydicom raises many kinds on a damaged file; it is drawn again.
+        return False
+    whole = pixels == 2 * SIZE**2
+    return whole and str(header.get("ImageComments", "")) == _mark(exam_id, codes)
 
 
 def _mark(exam_id: str, codes: Sequence[str]) -> str:
