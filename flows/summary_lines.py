@@ -10,7 +10,7 @@ NOTHING = "–"
 def counts_line(summary: StageSummary) -> str:
     """Return the counts in one line, such as ``3,955 in = 3,927 kept + 28 quarantined``.
 
-    Parts of zero are left out; counts that are no part of `in` follow after a semicolon.
+    Counts of zero are left out; those that are no part of `in` follow after a semicolon.
     """
     counts = summary.counts
     others = [name for name in counts if name != "in" and name not in summary.parts]
@@ -18,7 +18,7 @@ def counts_line(summary: StageSummary) -> str:
     if "in" in counts:
         parts = [f"{counts[name]:,} {_word(name)}" for name in summary.parts if counts.get(name)]
         pieces.append(f"{counts['in']:,} in" + (f" = {' + '.join(parts)}" if parts else ""))
-    pieces += [f"{counts[name]:,} {_word(name)}" for name in others]
+    pieces += [f"{counts[name]:,} {_word(name)}" for name in others if counts[name]]
     return "; ".join(pieces)
 
 

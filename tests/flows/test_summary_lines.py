@@ -7,7 +7,14 @@ from pipeline.stage_summary import StageSummary
 def test_parts_add_up_in_one_line_and_other_counts_follow() -> None:
     summary = StageSummary(
         "ingest",
-        counts={"in": 3955, "kept": 3927, "quarantined": 28, "amended": 0, "gold_codes": 12},
+        counts={
+            "in": 3955,
+            "kept": 3927,
+            "quarantined": 28,
+            "amended": 0,
+            "gold_codes": 12,
+            "x": 0,
+        },
         parts=("kept", "quarantined", "amended"),
     )
     assert counts_line(summary) == "3,955 in = 3,927 kept + 28 quarantined; 12 gold codes"
