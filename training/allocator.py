@@ -2,7 +2,9 @@
 
 A training step on a CPU allocates and frees activation buffers of tens of megabytes. glibc maps
 and unmaps them each time and the kernel zeroes every page again, which can cost more than the
-arithmetic. The settings are read once, when a process starts, hence the re-execution.
+arithmetic: EfficientNet-Lite0 at 224 pixels, batch 32, trained 11.6 images per CPU second without
+these settings (half of it in the kernel) and 25.2 with them, 28.4 and 38.6 with its first four
+stages frozen. The settings are read once, when a process starts, hence the re-execution.
 """
 
 import os
