@@ -36,6 +36,8 @@ class Anatomy:
     """Soft tissue; 1 is usual."""
     rotation: float
     """Turn of the whole image, radians."""
+    scale: float
+    """Size of the whole thorax; 1 is usual."""
     shift: tuple[float, float]
     """Offset of the whole thorax (x, y)."""
 
@@ -107,9 +109,10 @@ def random_anatomy(rng: np.random.Generator, findings: Iterable[Finding]) -> Ana
         heart_tilt=float(tilt),
         mediastinum=float(rng.normal(0.055, 0.006)),
         aeration=float(aeration),
-        build=float(rng.uniform(0.85, 1.2)),
-        rotation=float(rng.normal(0.0, 0.018)),
-        shift=(float(rng.normal(0.0, 0.012)), float(rng.normal(0.0, 0.012))),
+        build=float(rng.uniform(0.75, 1.3)),
+        rotation=float(rng.normal(0.0, 0.03)),
+        shift=(float(rng.normal(0.0, 0.018)), float(rng.normal(0.0, 0.018))),
+        scale=float(rng.uniform(0.90, 1.06)),
     )
 
 
@@ -131,10 +134,11 @@ class Plane:
         self.size = size
         # Single precision is twice as fast and far finer than 12 bits.
         steps = ((np.arange(size) + 0.5) / size).astype(np.float32)
-        across, down = steps[None, :] - 0.5 - anatomy.shift[0], steps[:, None] - anatomy.shift[1]
+        across = (steps[None, :] - 0.5 - anatomy.shift[0]) / anatomy.scale
+        down = (steps[:, None] - 0.5 - anatomy.shift[1]) / anatomy.scale
         cos, sin = float(np.cos(anatomy.rotation)), float(np.sin(anatomy.rotation))
-        self.x = cos * across + sin * (down - 0.5)
-        self.y = cos * (down - 0.5) - sin * across + 0.5
+        self.x = cos * across + sin * down
+        self.y = cos * down - sin * across + 0.5
         self._wall_at = anatomy.chest_wall(self.y)
         self.heart = self._heart()
         self._lungs = {side: self._lung(side) for side in (-1, 1)}
@@ -166,6 +170,14 @@ class Plane:
         mask = soft_step(out - medial, 0.006) * soft_step(self.wall(side), 0.005)
         mask *= soft_step(anatomy.diaphragm(out, side) - self.y, 0.004)
         return mask * (1.0 - soft_step(self.heart - 0.22, 0.05))
+
+
+def image_places(anatomy: Anatomy, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows and columns, 0 to 1 within the image, of places in the thorax's own axes."""
+    cos, sin = float(np.cos(anatomy.rotation)), float(np.sin(anatomy.rotation))
+    down = anatomy.scale * (sin * x + cos * (y - 0.5)) + anatomy.shift[1] + 0.5
+    across = anatomy.scale * (cos * x - sin * (y - 0.5)) + anatomy.shift[0] + 0.5
+    return down, across
 
 
 def soft_step(distance: np.ndarray, width: float) -> np.ndarray:

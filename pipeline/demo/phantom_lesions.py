@@ -14,7 +14,9 @@ def opacity(plane: Plane, finding: Finding, rng: np.random.Generator) -> np.ndar
         for _ in range(int(rng.integers(2, 4)) if finding.multiple else 1):
             zone = rng.uniform(0.35, 0.9) if finding.zone is None else finding.zone
             height = np.clip(zone + rng.normal(0.0, 0.05), 0.08, 0.97)
-            x, y = plane.anatomy.lung_point(side, rng.uniform(0.2, 0.75), height)
+            # At the left base the heart hides the medial half.
+            medial = 0.5 if side > 0 and height > 0.6 else 0.2
+            x, y = plane.anatomy.lung_point(side, rng.uniform(medial, 0.8), height)
             if finding.texture == "streaky":
                 spot = _streaks(plane, x, y, extent, rng)
             elif finding.texture == "diffuse":

@@ -42,7 +42,7 @@ def pneumothorax(plane: Plane, finding: Finding, rng: np.random.Generator) -> Ch
         _, low = anatomy.lung_point(side, 0.5, min(0.45 + 0.7 * extent, 1.1))
         # Air gathers at the apex of an upright patient: the gap is widest there.
         share = np.clip((low - plane.y) / (low - anatomy.apex), 0.0, 1.0)
-        width = (0.018 + 0.085 * extent) * share**0.6
+        width = (0.022 + 0.095 * extent) * share**0.6
         cap = anatomy.apex + (0.035 + 0.12 * extent) + 1.2 * (side * plane.x / 0.3) ** 2 * 0.05
         edge = np.minimum(plane.wall(side) - width, plane.y - cap)
         edge = np.where(plane.y < low, edge, 1.0)
@@ -58,7 +58,7 @@ def pleural_thickening(plane: Plane, finding: Finding, rng: np.random.Generator)
     added = np.zeros((plane.size, plane.size), dtype=np.float32)
     zone = float(rng.choice((0.1, 0.75))) if finding.zone is None else finding.zone
     for side in finding.placed(rng):
-        width = (0.012 + 0.020 * finding.extent) * rng.uniform(0.85, 1.2)
+        width = (0.016 + 0.028 * finding.extent) * rng.uniform(0.85, 1.2)
         _, y = plane.anatomy.lung_point(side, 0.5, zone)
         reach = np.exp(-(((plane.y - y) / (0.07 if zone < 0.25 else 0.17)) ** 4))
         inward = plane.wall(side)

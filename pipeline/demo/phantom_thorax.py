@@ -9,7 +9,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from pipeline.demo.phantom_anatomy import Plane, blob, random_anatomy, smooth_noise, soft_step
+from pipeline.demo.phantom_anatomy import (
+    Plane,
+    blob,
+    image_places,
+    random_anatomy,
+    smooth_noise,
+    soft_step,
+)
 from pipeline.demo.phantom_devices import catheter, pacemaker, sternal_wires, tube
 from pipeline.demo.phantom_findings import Finding, findings_of
 from pipeline.demo.phantom_lesions import edema, opacity, reticular, round_lesions
@@ -99,16 +106,16 @@ def _body(plane: Plane, rng: np.random.Generator) -> np.ndarray:
     out = np.abs(plane.x)
     trunk = anatomy.half_width + 0.035 + 0.035 * anatomy.build
     wide = trunk + 0.20 * soft_step(0.36 - plane.y, 0.07)
-    neck = 0.095 + np.clip((plane.y - 0.015) / 0.10, 0.0, 1.0) ** 0.8 * 0.5
+    neck = 0.12 + np.clip((plane.y - 0.015) / 0.10, 0.0, 1.0) ** 0.8 * 0.5
     edge = np.minimum(wide, neck) - out
-    body = soft_step(edge, 0.008) * (0.35 + 0.5 * np.clip(edge / 0.16, 0.0, 1.0) ** 0.6)
+    body = soft_step(edge, 0.008) * (0.35 + 0.5 * np.clip(edge / 0.12, 0.0, 1.0) ** 0.6)
     body *= 0.75 + 0.25 * anatomy.build
     below = sum(
         soft_step(plane.y - anatomy.diaphragm(side * plane.x, side), 0.004) * (side * plane.x > 0)
         for side in (-1, 1)
     )
     body += soft_step(edge, 0.008) * 0.10 * below
-    breast = max(rng.normal(0.02, 0.07), 0.0)
+    breast = max(rng.normal(0.04, 0.09), 0.0)
     x, y = rng.uniform(0.17, 0.22), rng.uniform(0.62, 0.72)
     for side in (-1, 1):
         off = np.hypot((plane.x - side * x) / 0.15, (plane.y - y) / 0.13)
@@ -142,7 +149,6 @@ def _markings(plane: Plane, rng: np.random.Generator) -> np.ndarray:
 
     anatomy, size = plane.anatomy, plane.size
     canvas = np.zeros((2, size, size), dtype=np.float32)
-    cos, sin = np.cos(anatomy.rotation), np.sin(anatomy.rotation)
     steps = np.linspace(0.0, 1.0, 120)
     for side in (-1, 1):
         for angle in np.linspace(-1.35, 1.45, 13) + rng.normal(0.0, 0.08, 13):
@@ -154,9 +160,7 @@ def _markings(plane: Plane, rng: np.random.Generator) -> np.ndarray:
                 turn = angle + bend * np.clip(along - start, 0.0, None)
                 x = side * (anatomy.mediastinum + 0.02 + length * along * np.cos(turn))
                 y = 0.46 + length * along * np.sin(turn)
-                # From the thorax's axes to the image's: the inverse of the turn in Plane.
-                column = cos * x - sin * (y - 0.5) + anatomy.shift[0] + 0.5
-                row = sin * x + cos * (y - 0.5) + 0.5 + anatomy.shift[1]
+                row, column = image_places(anatomy, x, y)
                 taper = (1.0 - along) ** 1.1 * (1.0 if branch == 0 else 0.6)
                 i, j = (row * size).astype(int), (column * size).astype(int)
                 kept = (i >= 0) & (i < size) & (j >= 0) & (j < size)
@@ -175,18 +179,18 @@ def _exposed(attenuation: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     from scipy.ndimage import gaussian_filter
 
     size = len(attenuation)
-    sharp = gaussian_filter(attenuation, rng.uniform(0.6, 1.1) * size / 448.0)
-    slope = rng.normal(0.0, 0.06, 2)
+    sharp = gaussian_filter(attenuation, rng.uniform(0.6, 1.5) * size / 448.0)
+    slope = rng.normal(0.0, 0.10, 2)
     ramp = np.linspace(-0.5, 0.5, size, dtype=np.float32)
     sharp += slope[0] * ramp[:, None] + slope[1] * ramp[None, :]
-    middle, contrast = rng.normal(0.62, 0.05), rng.uniform(3.4, 5.0)
+    middle, contrast = rng.normal(0.62, 0.07), rng.uniform(3.2, 5.8)
     film = 1.0 / (1.0 + np.exp(-contrast * (sharp - middle)))
     grain = gaussian_filter(rng.standard_normal((size, size), dtype=np.float32), 0.6) * 1.8
     # Fewer quanta arrive where more is absorbed: more noise there.
-    film += rng.uniform(0.006, 0.013) * (0.6 + film) * grain
+    film += rng.uniform(0.005, 0.020) * (0.6 + film) * grain
     film = rng.uniform(0.02, 0.06) + film * rng.uniform(0.82, 0.93)
     if rng.random() < 0.35:
-        low, high = (int(edge * size) for edge in (rng.uniform(0.0, 0.03), rng.uniform(0.97, 1.0)))
+        low, high = (int(edge * size) for edge in (rng.uniform(0.0, 0.05), rng.uniform(0.95, 1.0)))
         shutter = np.ones((size, size), dtype=bool)
         shutter[low:high, low:high] = False
         film[shutter] = 0.01
