@@ -9,9 +9,14 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from labelers import load_scheme
 from pipeline.amendments import CONFLICT, decide_all, versions, versions_frame
-from pipeline.labelling import label_chunks, labelling_processes, prevalence, rule_labeler
+from pipeline.labelling import (
+    label_chunks,
+    label_scheme,
+    labelling_processes,
+    prevalence,
+    rule_labeler,
+)
 from pipeline.quarantine import reason_lines
 from pipeline.readers import read_reports
 from pipeline.readers.column_mapping import ColumnMapping
@@ -44,7 +49,7 @@ def label_reports_file(
         `out` cannot be written, or the scheme is unknown.
     """
     started = time.monotonic()
-    projection = load_scheme(scheme)
+    projection = label_scheme(scheme)
     _make_room(out)
     read = _Read(path, mapping, format)
     # Characters are cheap to know beforehand, reports are not: some 200 bytes make a report.
@@ -114,7 +119,7 @@ def _quarantine(rejected: list[pa.Table], disputed: pd.DataFrame, out: Path) -> 
             "reason": pa.repeat(pa.scalar(CONFLICT), len(disputed)),
         }
     )
-    rows = pa.concat_tables([*rejected, conflicts])
+    rows = pa.concat_tables([*rejected, conflicts], promote_options="permissive")
     place = out.with_name(f"{out.stem}.quarantine.csv")
     place.unlink(missing_ok=True)
     if rows.num_rows == 0:

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from labelers import load_scheme
 from pipeline.delivery import Delivery
+from pipeline.labelling import label_scheme
 from pipeline.lake_run import Run
 from pipeline.pseudonyms import Pseudonymiser
 from pipeline.readers import read_label_file
@@ -26,7 +26,7 @@ def take_in_label_file(
     Exams by what became of them, and a line a reason of quarantine.
     """
     assert settings.label_file.path is not None
-    scheme = load_scheme(settings.manifest.scheme)
+    scheme = label_scheme(settings.manifest.scheme)
     size = len(scheme.classes)
     with tempfile.TemporaryDirectory(prefix="radsim-intake-") as folder:
         source = settings.label_file.path.name

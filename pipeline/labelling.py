@@ -9,12 +9,27 @@ import pyarrow.compute as pc
 
 from labelers import load_scheme
 from pipeline.engine import map_chunks, processes
+from pipeline.user_error import UserError
 
 if TYPE_CHECKING:
-    from labelers import RuleLabeler
+    from labelers import RuleLabeler, Scheme
 
 # Below this many reports a pool of processes costs more than it gives.
 POOL_FROM = 20_000
+
+
+def label_scheme(name: str) -> "Scheme":
+    """Return a label scheme.
+
+    Raises
+    ------
+    UserError
+        There is no such scheme.
+    """
+    try:
+        return load_scheme(name)
+    except ValueError as error:
+        raise UserError(str(error)) from None
 
 
 @cache
@@ -52,7 +67,7 @@ def labelling_processes(workers: int, reports: int) -> int:
 
 def prevalence(labels: pa.Table, scheme: str) -> list[dict[str, Any]]:
     """Return a row a class of the scheme: exams positive, uncertain, negative, and the share."""
-    projected = load_scheme(scheme).project(labels)
+    projected = label_scheme(scheme).project(labels)
     rows = []
     for name in projected.column_names[1:]:
         states = projected[name]

@@ -7,7 +7,7 @@ names: a table version that no run names is left over from a run that died, and 
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -16,6 +16,9 @@ from pyarrow import fs
 from data_contracts import schemas
 from pipeline.settings import Settings
 from pipeline.user_error import UserError
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
 
 
 class Lake:
@@ -62,7 +65,7 @@ class Lake:
             ledger = DeltaTable(self.table_uri("runs"), storage_options=self.storage_options)
         except TableNotFoundError:
             return schemas.RUNS.empty_table()
-        return ledger.to_pyarrow_table().cast(schemas.RUNS)
+        return _dataset(ledger, self.table_uri("runs"), self.is_local).to_table().cast(schemas.RUNS)
 
     def versions(self) -> dict[str, int]:
         """Return the current version of each table and of the manifest.
@@ -85,7 +88,7 @@ class Lake:
         table = DeltaTable(
             self.table_uri(name), version=version, storage_options=self.storage_options
         )
-        return table.to_pyarrow_dataset()
+        return _dataset(table, self.table_uri(name), self.is_local)
 
     def read(
         self,
@@ -117,6 +120,19 @@ class Lake:
             return table
         wanted = [field for field in declared if field.name in table.column_names]
         return table.select([field.name for field in wanted]).cast(pa.schema(wanted))
+
+
+def _dataset(table: "DeltaTable", uri: str, is_local: bool) -> ds.Dataset:
+    """Return a Delta table as a pyarrow dataset.
+
+    Local files are read by Arrow's own file system: threads that go through deltalake's, which is
+    written in Python, may abort the process when it ends while they read.
+    """
+    if not is_local:
+        return table.to_pyarrow_dataset()
+    return table.to_pyarrow_dataset(
+        filesystem=fs.SubTreeFileSystem(str(Path(uri).absolute()), fs.LocalFileSystem())
+    )
 
 
 def require(table: pa.Table, what: str, stage: str) -> pa.Table:

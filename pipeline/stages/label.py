@@ -6,9 +6,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts import schemas
-from labelers import load_scheme
 from pipeline.contracts import checked
-from pipeline.labelling import label_chunks, labelling_processes, prevalence, rule_labeler
+from pipeline.labelling import (
+    label_chunks,
+    label_scheme,
+    labelling_processes,
+    prevalence,
+    rule_labeler,
+)
 from pipeline.lake import Lake, require
 from pipeline.lake_run import Run
 from pipeline.quarantine import file_away, rejected_rows
@@ -31,7 +36,7 @@ def label(settings: Settings, *, progress: Progress = silent, force: bool = Fals
     ContractBroken
         The labels break their contract as a whole.
     """
-    load_scheme(settings.manifest.scheme)
+    label_scheme(settings.manifest.scheme)
     with Run(Lake.of(settings), "label", {"force": force}) as run:
         reports = run.read("reports", ["exam_id", "content_hash", "status"])
         if reports.num_rows == 0 and "file_labels" in run.current:

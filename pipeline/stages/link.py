@@ -7,8 +7,9 @@ import pandas as pd
 import pyarrow as pa
 
 from data_contracts import schemas
-from labelers import Scheme, load_scheme
+from labelers import Scheme, load_vocabulary
 from pipeline.contracts import checked
+from pipeline.labelling import label_scheme
 from pipeline.lake import Lake, require
 from pipeline.lake_run import Run
 from pipeline.manifests import current_release, publish_manifest, read_manifest
@@ -34,7 +35,7 @@ def link(settings: Settings, *, progress: Progress = silent, force: bool = False
     ContractBroken
         The manifest breaks its contract as a whole, such as a patient in two splits.
     """
-    scheme = load_scheme(settings.manifest.scheme)
+    scheme = label_scheme(settings.manifest.scheme)
     with Run(Lake.of(settings), "link", {"scheme": scheme.name, "force": force}) as run:
         exams = _labelled_exams(run, scheme)
         images = _usable_images(run)
@@ -95,6 +96,9 @@ def _labelled_exams(run: Run, scheme: Scheme) -> pd.DataFrame:
 
 def _from_reports(run: Run, scheme: Scheme) -> pd.DataFrame:
     labels = run.read("labels")
+    made_with = labels["vocabulary_hash"].unique().to_pylist()
+    if made_with != [load_vocabulary().hash]:
+        raise UserError("the labels were made with another vocabulary; run `radsim label` first")
     states = scheme.project(labels).to_pandas(types_mapper=_nullable)
     return states.assign(
         patient_id=None,
