@@ -57,12 +57,13 @@ class Anatomy:
         widest = 0.70
         above = np.clip((widest - y) / (widest - self.apex), 0.0, 1.0)
         below = np.clip((y - widest) / 0.5, 0.0, 1.0)
-        return self.half_width * np.sqrt(1.0 - above**3) * (1.0 - 0.25 * below**2)
+        return self.half_width * np.sqrt(1.0 - above * above * above) * (1.0 - 0.25 * below**2)
 
     def diaphragm(self, out: np.ndarray, side: int) -> np.ndarray:
         """Return the height of the diaphragm at distances `out` from the midline."""
         across = (out - 0.42 * self.half_width) / (0.58 * self.half_width)
-        lateral = np.where(across > 0.0, np.abs(across) ** 2.6, 0.35 * across**2)
+        square = across * across
+        lateral = square * np.where(across > 0.0, np.sqrt(np.abs(across)), 0.35)
         return np.asarray(self.dome(side) + self.dome_depth * lateral)
 
     def heart_axes(self) -> tuple[float, float, float, float]:
@@ -109,10 +110,10 @@ def random_anatomy(rng: np.random.Generator, findings: Iterable[Finding]) -> Ana
         heart_tilt=float(tilt),
         mediastinum=float(rng.normal(0.055, 0.006)),
         aeration=float(aeration),
-        build=float(rng.uniform(0.75, 1.3)),
-        rotation=float(rng.normal(0.0, 0.03)),
-        shift=(float(rng.normal(0.0, 0.018)), float(rng.normal(0.0, 0.018))),
-        scale=float(rng.uniform(0.90, 1.06)),
+        build=float(rng.uniform(0.82, 1.22)),
+        rotation=float(rng.normal(0.0, 0.02)),
+        shift=(float(rng.normal(0.0, 0.012)), float(rng.normal(0.0, 0.012))),
+        scale=float(rng.uniform(0.95, 1.04)),
     )
 
 

@@ -25,15 +25,16 @@ def _ribs(plane: Plane, side: int, spacing: float, rng: np.random.Generator) -> 
     anatomy = plane.anatomy
     out = np.clip(side * plane.x, 0.0, 0.5)
     share = out / anatomy.half_width
+    square = share * share
     inside = soft_step(plane.wall(side) + 0.012, 0.008) * (side * plane.x > 0.025)
     wobble = rng.normal(0.0, 0.004)
-    course = plane.y - 0.17 * share**2.4 + 0.045 * share + wobble
+    course = plane.y - 0.17 * square * np.sqrt(share) + 0.045 * share + wobble
     posterior = _bands(course, anatomy.apex - 0.02, spacing, 0.20, 11) * inside
-    front_course = plane.y + 0.24 * share**1.1 - 0.20 * share**3 + rng.normal(0.0, 0.012)
+    front_course = plane.y + 0.24 * share - 0.20 * square * share + rng.normal(0.0, 0.012)
     front = soft_step(share - 0.38, 0.06) * soft_step(0.75 - plane.y, 0.03) * inside
     anterior = _bands(front_course, anatomy.apex + 0.16, 1.12 * spacing, 0.24, 7) * front
     # Seen edge-on, a rib is densest at the lateral wall.
-    return posterior * (0.055 + 0.035 * share**4) + 0.042 * anterior
+    return posterior * (0.055 + 0.035 * square * square) + 0.042 * anterior
 
 
 def _bands(course: np.ndarray, first: float, spacing: float, half: float, n: int) -> np.ndarray:

@@ -106,16 +106,16 @@ def _body(plane: Plane, rng: np.random.Generator) -> np.ndarray:
     out = np.abs(plane.x)
     trunk = anatomy.half_width + 0.035 + 0.035 * anatomy.build
     wide = trunk + 0.20 * soft_step(0.36 - plane.y, 0.07)
-    neck = 0.12 + np.clip((plane.y - 0.015) / 0.10, 0.0, 1.0) ** 0.8 * 0.5
+    neck = 0.12 + np.clip((plane.y - 0.015) / 0.10, 0.0, 1.0) * 0.5
     edge = np.minimum(wide, neck) - out
-    body = soft_step(edge, 0.008) * (0.35 + 0.5 * np.clip(edge / 0.12, 0.0, 1.0) ** 0.6)
+    body = soft_step(edge, 0.008) * (0.35 + 0.5 * np.sqrt(np.clip(edge / 0.12, 0.0, 1.0)))
     body *= 0.75 + 0.25 * anatomy.build
     below = sum(
         soft_step(plane.y - anatomy.diaphragm(side * plane.x, side), 0.004) * (side * plane.x > 0)
         for side in (-1, 1)
     )
     body += soft_step(edge, 0.008) * 0.10 * below
-    breast = max(rng.normal(0.04, 0.09), 0.0)
+    breast = max(rng.normal(0.02, 0.07), 0.0)
     x, y = rng.uniform(0.17, 0.22), rng.uniform(0.62, 0.72)
     for side in (-1, 1):
         off = np.hypot((plane.x - side * x) / 0.15, (plane.y - y) / 0.13)
@@ -179,18 +179,18 @@ def _exposed(attenuation: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     from scipy.ndimage import gaussian_filter
 
     size = len(attenuation)
-    sharp = gaussian_filter(attenuation, rng.uniform(0.6, 1.5) * size / 448.0)
-    slope = rng.normal(0.0, 0.10, 2)
+    sharp = gaussian_filter(attenuation, rng.uniform(0.6, 1.1) * size / 448.0)
+    slope = rng.normal(0.0, 0.07, 2)
     ramp = np.linspace(-0.5, 0.5, size, dtype=np.float32)
     sharp += slope[0] * ramp[:, None] + slope[1] * ramp[None, :]
-    middle, contrast = rng.normal(0.62, 0.07), rng.uniform(3.2, 5.8)
+    middle, contrast = rng.normal(0.62, 0.06), rng.uniform(3.4, 5.4)
     film = 1.0 / (1.0 + np.exp(-contrast * (sharp - middle)))
     grain = gaussian_filter(rng.standard_normal((size, size), dtype=np.float32), 0.6) * 1.8
     # Fewer quanta arrive where more is absorbed: more noise there.
-    film += rng.uniform(0.005, 0.020) * (0.6 + film) * grain
+    film += rng.uniform(0.006, 0.013) * (0.6 + film) * grain
     film = rng.uniform(0.02, 0.06) + film * rng.uniform(0.82, 0.93)
     if rng.random() < 0.35:
-        low, high = (int(edge * size) for edge in (rng.uniform(0.0, 0.05), rng.uniform(0.95, 1.0)))
+        low, high = (int(edge * size) for edge in (rng.uniform(0.0, 0.03), rng.uniform(0.97, 1.0)))
         shutter = np.ones((size, size), dtype=bool)
         shutter[low:high, low:high] = False
         film[shutter] = 0.01
