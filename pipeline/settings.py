@@ -113,14 +113,18 @@ class TrainSettings(_Section):
     backbone: str = Field("efficientnet_lite0", description="Pretrained network.")
     image_size: int = Field(224, ge=32, le=1024, description="Side of the network's input, pixels.")
     dim: int = Field(128, ge=2, le=2048, description="Dimensions of the embedding.")
-    head_epochs: int = Field(60, ge=0, description="Epochs of the head on frozen features.")
-    finetune_epochs: int = Field(4, ge=0, description="Epochs of the whole network.")
-    batch_size: int = Field(64, ge=4, description="Images a batch.")
-    margin: float = Field(0.5, gt=0, description="Margin α of ML2.")
-    temperature: float = Field(0.1, gt=0, description="Temperature of ML2's smooth maximum.")
-    uncertain: float | None = Field(
-        0.5, ge=0, le=1, description="Training target of an uncertain state; none is unknown."
+    head_epochs: int = Field(30, ge=0, description="Epochs of the head on frozen features.")
+    finetune_epochs: int = Field(
+        4, ge=0, description="Epochs of the whole network; 0 trains the head alone."
     )
+    frozen_stages: int = Field(
+        4, ge=0, description="First stages of the backbone that stay as pretrained."
+    )
+    batch_size: int = Field(64, ge=4, description="Images a batch of the whole network.")
+    backbone_learning_rate: float = Field(1e-4, gt=0, description="Of the whole network.")
+    margin: float = Field(1.0, gt=0, description="Margin α of ML2, in distance of unit vectors.")
+    temperature: float = Field(0.3, gt=0, description="Temperature of ML2's smooth maximum.")
+    uncertain: float = Field(0.5, ge=0, le=1, description="Training target of an uncertain state.")
     validation_share: float = Field(
         0.1,
         gt=0,
