@@ -1,20 +1,27 @@
 """The pixels of an image file as a reader sees them: bright bone, patient's right on the left.
 
 Order of DICOM PS3.4 N.2 (grayscale transformations): modality LUT or rescale, VOI LUT or window,
-then presentation: MONOCHROME1 is inverted. Where a file names no window, the 0.5th to 99.5th
-percentile is taken for one (our choice: it leaves out burnt-in markers and collimator edges).
+then presentation: MONOCHROME1 is inverted. Where a file names no window, or one that cannot be
+applied or leaves nothing to see, the 0.5th to 99.5th percentile is taken for one (our choice: it
+leaves out burnt-in markers and collimator edges).
 """
 
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pipeline.images.dicom_header import read_dicom
+from pipeline.images.encoded_size import encoded_size
+from pipeline.images.file_kind import file_kind
+from pipeline.images.image_rules import ImageRules
+from pipeline.images.picture import open_picture
+from pipeline.images.pydicom_silence import silent_pydicom
 from pipeline.images.unusable import UnusableImage
 
 _PERCENTILES = (0.5, 99.5)
+_WHOLE_RANGE = (0.0, 100.0)
+_RULES = ImageRules()
 
 
 def read_pixels(path: Path) -> np.ndarray:
@@ -27,83 +34,125 @@ def read_pixels(path: Path) -> np.ndarray:
     Raises
     ------
     UnusableImage
-        The file cannot be decoded.
+        The file cannot be decoded, or has more pixels than `ImageRules` allows; whether it is a
+        chest radiograph at all is for `describe_image` to say.
+    OSError
+        The file cannot be read.
     """
-    with path.open("rb") as file:
-        head = file.read(8)
-    if head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")):
-        return _picture(path)
-    return _dicom(path)
+    return _picture(path) if file_kind(path) == "picture" else _dicom(path)
 
 
 def _picture(path: Path) -> np.ndarray:
-    from PIL import Image
-
     try:
-        with Image.open(path, formats=("PNG", "JPEG")) as picture:
+        with open_picture(path) as picture:
+            _RULES.check_size(picture.height, picture.width)
             if picture.mode.startswith("I"):
                 return np.asarray(picture, dtype=np.float32) / 65535
             return np.asarray(picture.convert("L"), dtype=np.float32) / 255
+    except UnusableImage:
+        raise
     except Exception:
         # Pillow raises many kinds on a damaged file; all mean the same to the user.
         raise UnusableImage("damaged", "the picture is damaged or cut short") from None
 
 
 def _dicom(path: Path) -> np.ndarray:
-    from pydicom.pixels import apply_modality_lut, apply_voi_lut
+    with silent_pydicom():
+        dataset = read_dicom(path)
+        return _upright(_shown(dataset), dataset)
 
-    dataset = read_dicom(path)
+
+def _shown(dataset: Any) -> np.ndarray:
+    """Decode, and apply the grayscale transformations that the header gives."""
+    from pydicom.pixels import apply_color_lut, apply_modality_lut
+
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            stored = dataset.pixel_array
+        _check_size(dataset)
+        stored = dataset.pixel_array
+        if dataset.PhotometricInterpretation == "PALETTE COLOR" and stored.ndim == 2:
+            stored = apply_color_lut(stored, dataset)
+    except UnusableImage:
+        raise
     except Exception:
         # The decoder plugins raise many kinds; which of them failed is of no use to the user.
         syntax = dataset.file_meta.TransferSyntaxUID.name
         raise UnusableImage("undecodable", f"no decoder could read its {syntax} data") from None
     if stored.ndim == 3 and stored.shape[-1] in (3, 4):
-        return _upright(_luminance(stored), dataset)
+        return _luminance(stored)
     if stored.ndim != 2:
         raise UnusableImage("multi_frame", "more than one frame; a radiograph has one")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    try:
         values = apply_modality_lut(stored, dataset)
-        has_window = "WindowWidth" in dataset or "VOILUTSequence" in dataset
-        if has_window:
-            values = apply_voi_lut(values, dataset)
-    shown = _stretched(np.asarray(values, dtype=np.float32), has_window)
-    if dataset.get("PhotometricInterpretation") == "MONOCHROME1":
-        shown = 1 - shown
-    return _upright(shown, dataset)
+    except Exception:
+        raise UnusableImage("damaged", "its modality LUT or rescale is damaged") from None
+    if not np.isfinite(values).all():
+        raise UnusableImage("damaged", "its modality LUT or rescale is damaged")
+    windowed = _windowed(values, dataset)
+    if windowed is None:
+        shown = _stretched(values, _PERCENTILES)
+    else:
+        shown = _stretched(windowed, _WHOLE_RANGE)
+    return 1 - shown if dataset.PhotometricInterpretation == "MONOCHROME1" else shown
 
 
-def _stretched(values: np.ndarray, has_window: bool) -> np.ndarray:
-    """Bring values to 0..1: over their range after a window, else between percentiles."""
-    limits = (0.0, 100.0) if has_window else _PERCENTILES
-    low, high = np.percentile(values, limits)
+def _check_size(dataset: Any) -> None:
+    """Refuse too many pixels before a decoder makes room for them."""
+    from pydicom.encaps import generate_frames
+
+    rows, columns = int(dataset.Rows), int(dataset.Columns)
+    _RULES.check_size(rows, columns)
+    if not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+        return
+    size = encoded_size(next(generate_frames(dataset.PixelData, number_of_frames=1)))
+    if size is not None and size != (rows, columns):
+        raise UnusableImage("damaged", "the encoded image is not of the size its header says")
+
+
+def _windowed(values: np.ndarray, dataset: Any) -> np.ndarray | None:
+    """Apply the VOI LUT or the first window; None without one that shows anything."""
+    from pydicom.pixels import apply_voi_lut
+
+    try:
+        windowed: np.ndarray = apply_voi_lut(values, dataset)
+    except Exception:
+        # Windows of width 0 and LUTs without data occur; pydicom raises many kinds on them.
+        return None
+    # Without a window pydicom gives back what it was given.
+    useless = windowed is values or not np.isfinite(windowed).all() or np.ptp(windowed) == 0
+    return None if useless else windowed
+
+
+def _stretched(values: np.ndarray, percentiles: tuple[float, float]) -> np.ndarray:
+    """Bring values from between two percentiles of theirs to 0..1, float32."""
+    values = np.asarray(values, dtype=np.float32)
+    low, high = (float(limit) for limit in np.percentile(values, percentiles))
     if high <= low:
         low, high = float(values.min()), float(values.max())
     if high <= low:
         raise UnusableImage("blank", "all its pixels have one value")
-    return np.clip((values - low) / (high - low), 0, 1).astype(np.float32)
+    stretched: np.ndarray = np.clip((values - low) / (high - low), 0, 1)
+    return stretched
 
 
 def _luminance(stored: np.ndarray) -> np.ndarray:
     """Return the grey of a colour image (ITU-R BT.601)."""
     grey = stored[..., :3].astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
-    return _stretched(grey, has_window=True)
+    return _stretched(grey, _WHOLE_RANGE)
 
 
 def _upright(shown: np.ndarray, dataset: Any) -> np.ndarray:
     """Turn an image whose rows run to the patient's right, or columns to the head, around.
 
     PatientOrientation (DICOM PS3.3 C.7.6.1.1.1) names where rows and columns run to; a chest
-    radiograph is read with rows to the patient's left (L) and columns to the feet (F).
+    radiograph is read with rows to the patient's left (L) and columns to the feet (F). It already
+    tells the outcome of the turns and flips that FieldOfViewRotation and FieldOfViewHorizontalFlip
+    report of the past, so those are not applied again.
     """
-    said = dataset.get("PatientOrientation")
-    if not said or len(said) != 2:
+    try:
+        row, column = (str(said).upper() for said in dataset.PatientOrientation)
+    except (AttributeError, TypeError, ValueError):
+        # Not said, or not as two directions.
         return shown
-    row, column = str(said[0]).upper(), str(said[1]).upper()
     if row[:1] in ("F", "H") and column[:1] in ("L", "R"):
         shown, row, column = shown.T, column, row
     if row.startswith("R"):

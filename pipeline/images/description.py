@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.images.dicom_header import describe_dicom
+from pipeline.images.file_kind import file_kind
 from pipeline.images.image_rules import ImageRules
+from pipeline.images.picture import open_picture
+from pipeline.images.pydicom_silence import silent_pydicom
 from pipeline.images.unusable import UnusableImage
-
-_LONGEST_FILE = 500_000_000
 
 
 def describe_image(path: Path, rules: ImageRules) -> dict[str, Any]:
@@ -37,35 +38,24 @@ def describe_image(path: Path, rules: ImageRules) -> dict[str, Any]:
         "reason": None,
     }
     try:
-        if path.stat().st_size > _LONGEST_FILE:
-            raise UnusableImage("too_large", "the file is larger than 500 MB")
-        describe = _kind(path)
-        describe(path, rules, found)
+        describe = _describe_picture if file_kind(path) == "picture" else describe_dicom
+        with silent_pydicom():
+            describe(path, rules, found)
         found["usable"] = True
     except UnusableImage as error:
         found["reason"] = str(error)
     except OSError as error:
         found["reason"] = f"unreadable: the file cannot be read ({error.strerror or 'damaged'})"
+    except Exception:
+        # pydicom reads an element when it is first looked at and raises many kinds on damage.
+        found["reason"] = "damaged: the DICOM header cannot be read"
     return found
-
-
-def _kind(path: Path) -> Any:
-    with path.open("rb") as file:
-        head = file.read(132)
-    if not head:
-        raise UnusableImage("empty", "the file is empty")
-    if head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")):
-        return _describe_picture
-    return describe_dicom
 
 
 def _describe_picture(path: Path, rules: ImageRules, found: dict[str, Any]) -> None:
     """Describe a PNG or JPEG, which knows neither its exam nor its view."""
-    from PIL import Image
-
-    Image.MAX_IMAGE_PIXELS = rules.max_pixels
     try:
-        with Image.open(path, formats=("PNG", "JPEG")) as picture:
+        with open_picture(path) as picture:
             found["format"] = picture.format
             found["columns"], found["rows"] = picture.size
             found["photometric"] = "MONOCHROME2" if len(picture.getbands()) == 1 else "RGB"
@@ -75,8 +65,6 @@ def _describe_picture(path: Path, rules: ImageRules, found: dict[str, Any]) -> N
             picture.verify()
     except UnusableImage:
         raise
-    except Image.DecompressionBombError:
-        raise UnusableImage("too_large", "more pixels than a radiograph has") from None
     except Exception:
         # Pillow raises many kinds on a damaged file; all mean the same to the user.
         raise UnusableImage("damaged", "the picture is damaged or cut short") from None

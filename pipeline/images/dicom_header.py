@@ -1,10 +1,10 @@
 """The header of a DICOM file: what it is, whose it is, and whether it is a usable radiograph."""
 
 import hashlib
-import warnings
 from pathlib import Path
 from typing import Any
 
+from pipeline.images.deflated import is_deflated, read_deflated
 from pipeline.images.image_rules import ImageRules, view_name
 from pipeline.images.unusable import UnusableImage
 
@@ -24,16 +24,16 @@ def describe_dicom(path: Path, rules: ImageRules, found: dict[str, Any]) -> None
         _text(dataset, "AccessionNumber") or _text(dataset, "StudyInstanceUID") or None
     )
     found["patient_id"] = _text(dataset, "PatientID") or None
-    found["view"] = view_name(_text(dataset, "ViewPosition"))
+    found["view"] = _view(dataset)
     found["photometric"] = _text(dataset, "PhotometricInterpretation") or None
     rows, columns = _number(dataset, "Rows", 0), _number(dataset, "Columns", 0)
     found["rows"], found["columns"] = rows or None, columns or None
     frames = _number(dataset, "NumberOfFrames", 1)
-    rules.check_kind(
-        _text(dataset, "Modality").upper(), _text(dataset, "BodyPartExamined").upper(), frames
-    )
+    modality = _text(dataset, "Modality").upper()
+    if modality or "PixelData" in dataset:
+        rules.check_kind(modality, _text(dataset, "BodyPartExamined").upper(), frames)
     if "PixelData" not in dataset:
-        raise UnusableImage("no_pixels", "the file holds no pixel data")
+        raise UnusableImage("no_pixels", "the file holds no pixel data, or ends before them")
     rules.check_size(rows, columns)
     pixels = dataset.PixelData
     found["pixel_digest"] = hashlib.sha256(pixels).hexdigest()
@@ -50,31 +50,55 @@ def read_dicom(path: Path) -> Any:
         The file is not DICOM, or is damaged.
     """
     import pydicom
-    from pydicom.errors import InvalidDicomError
+    from pydicom.uid import UID, ImplicitVRLittleEndian
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            # Files without the 128-byte preamble are common in old archives; force reads them,
-            # and what is not DICOM at all then shows no image header.
-            dataset = pydicom.dcmread(path, force=True)
-            known = "SOPClassUID" in dataset or "Rows" in dataset
-    except InvalidDicomError:
-        known = False
+        # Files without the 128-byte preamble are common in old archives; force reads them, and
+        # what is not DICOM at all then shows no image header.
+        dataset = read_deflated(path) if is_deflated(path) else pydicom.dcmread(path, force=True)
+    except (OSError, UnusableImage):
+        raise
     except EOFError:
         raise UnusableImage("truncated", "the file ends before its header does") from None
-    except OSError:
-        raise
     except Exception:
         # pydicom raises many kinds on a damaged file; all mean the same to the user.
         raise UnusableImage("damaged", "the DICOM header cannot be read") from None
-    if not known:
-        raise UnusableImage("not_an_image", "neither DICOM nor PNG nor JPEG")
+    if "SOPClassUID" not in dataset and "Rows" not in dataset:
+        raise _not_an_image(path, dataset)
     if "TransferSyntaxUID" not in dataset.file_meta:
-        from pydicom.uid import ImplicitVRLittleEndian
-
         dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if not isinstance(syntax, UID) or not syntax.is_transfer_syntax:
+        raise UnusableImage("damaged", "its transfer syntax is none that is known")
     return dataset
+
+
+def _not_an_image(path: Path, dataset: Any) -> UnusableImage:
+    """Return why a file that shows no image header is none."""
+    from pydicom.uid import MediaStorageDirectoryStorage
+
+    with path.open("rb") as file:
+        marked = file.read(132)[128:] == b"DICM"
+    if not marked:
+        return UnusableImage("not_an_image", "neither DICOM nor PNG nor JPEG")
+    if dataset.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
+        return UnusableImage("not_an_image", "a DICOM directory, not an image")
+    return UnusableImage("truncated", "the file ends before its header does")
+
+
+def _view(dataset: Any) -> str | None:
+    """Return the view that ViewPosition says, else the meaning of ViewCodeSequence.
+
+    Digital radiographs (DX) must give the code and may leave the position out (DICOM PS3.3
+    C.8.11.5).
+    """
+    said = view_name(_text(dataset, "ViewPosition"))
+    if said:
+        return said
+    try:
+        return view_name(_text(dataset.ViewCodeSequence[0], "CodeMeaning"))
+    except (AttributeError, IndexError, TypeError):
+        return None
 
 
 def _check_length(dataset: Any, length: int, pixels: int) -> None:

@@ -13,6 +13,8 @@ _SAME_VIEW = {
     "L": "LATERAL",
     "LAT": "LATERAL",
     "LATERAL": "LATERAL",
+    "LEFT LATERAL": "LATERAL",
+    "RIGHT LATERAL": "LATERAL",
     "POSTERO-ANTERIOR": "PA",
     "ANTERO-POSTERIOR": "AP",
 }

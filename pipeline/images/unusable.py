@@ -2,7 +2,7 @@
 
 
 class UnusableImage(Exception):
-    """An image that is not used.
+    """An image that is not used; its text is ``rule: reason``.
 
     Attributes
     ----------
@@ -13,6 +13,11 @@ class UnusableImage(Exception):
     """
 
     def __init__(self, rule: str, reason: str) -> None:
-        super().__init__(f"{rule}: {reason}")
+        # Both arguments are kept in `args`: an exception that crosses processes is made anew
+        # from them.
+        super().__init__(rule, reason)
         self.rule = rule
         self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.reason}"

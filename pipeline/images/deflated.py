@@ -1,0 +1,65 @@
+"""DICOM files whose data set is deflated, inflated to a bound.
+
+pydicom inflates such a file whole, whatever it grows to: a file of a few megabytes can take all
+memory of the machine.
+"""
+
+import zlib
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from pipeline.images.unusable import UnusableImage
+
+# Room for a 40-megapixel image of 16 bits and a long header.
+MOST_INFLATED = 160_000_000
+
+# The preamble and "DICM", then the element that gives the length of the file header after itself
+# (DICOM PS3.10 section 7.1).
+_PREAMBLE, _LENGTH_ELEMENT = 132, 12
+_LONGEST_META = 65_536
+
+
+def is_deflated(path: Path) -> bool:
+    """Return whether the header of a DICOM file says that its data set is deflated.
+
+    Raises
+    ------
+    pydicom.errors.InvalidDicomError
+        It may be, but has no preamble, without which its data set cannot be found.
+    """
+    from pydicom.filereader import read_file_meta_info
+    from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+    with path.open("rb") as file:
+        if DeflatedExplicitVRLittleEndian.encode() not in file.read(_LONGEST_META):
+            return False
+    return read_file_meta_info(path).get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian
+
+
+def read_deflated(path: Path) -> Any:
+    """Read a deflated DICOM file as a pydicom dataset that is not deflated.
+
+    Raises
+    ------
+    UnusableImage
+        The data set inflates to more than `MOST_INFLATED` bytes.
+    zlib.error
+        It is damaged.
+    """
+    from pydicom.filereader import read_dataset, read_file_meta_info
+    from pydicom.uid import ExplicitVRLittleEndian
+
+    meta = read_file_meta_info(path)
+    start = _PREAMBLE + _LENGTH_ELEMENT + int(meta.FileMetaInformationGroupLength)
+    with path.open("rb") as file:
+        file.seek(start)
+        stream = file.read()
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    inflated = inflater.decompress(stream, MOST_INFLATED)
+    if inflater.unconsumed_tail:
+        raise UnusableImage("too_large", "its deflated data set is larger than a radiograph's")
+    dataset = read_dataset(BytesIO(inflated), is_implicit_VR=False, is_little_endian=True)
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.file_meta = meta
+    return dataset
