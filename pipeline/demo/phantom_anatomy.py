@@ -111,9 +111,9 @@ def random_anatomy(rng: np.random.Generator, findings: Iterable[Finding]) -> Ana
         mediastinum=float(rng.normal(0.055, 0.006)),
         aeration=float(aeration),
         build=float(rng.uniform(0.82, 1.22)),
-        rotation=float(rng.normal(0.0, 0.02)),
+        rotation=float(rng.normal(0.0, 0.018)),
         shift=(float(rng.normal(0.0, 0.012)), float(rng.normal(0.0, 0.012))),
-        scale=float(rng.uniform(0.95, 1.04)),
+        scale=float(rng.uniform(0.975, 1.03)),
     )
 
 

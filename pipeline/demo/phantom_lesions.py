@@ -54,7 +54,7 @@ def reticular(plane: Plane, finding: Finding, rng: np.random.Generator) -> np.nd
         _, y = plane.anatomy.lung_point(side, 0.5, zone)
         near = np.exp(-(((plane.y - y) / 0.20) ** 2))
         rim = np.exp(-((np.clip(plane.wall(side), 0.0, None) / 0.12) ** 2))
-        added += plane.lung(side) * near * (0.4 + 0.6 * rim) * (0.20 * net + 0.05)
+        added += plane.lung(side) * near * (0.4 + 0.6 * rim) * (0.24 * net + 0.06)
     return added * finding.extent * rng.uniform(0.85, 1.15)
 
 
@@ -71,7 +71,7 @@ def round_lesions(plane: Plane, finding: Finding, rng: np.random.Generator) -> n
         if finding.calcified:
             radius, density = rng.uniform(0.007, 0.010) + 0.012 * finding.extent, 0.24
         else:
-            radius, density = 0.012 + 0.055 * finding.extent * rng.uniform(0.85, 1.15), 0.22
+            radius, density = 0.012 + 0.055 * finding.extent * rng.uniform(0.85, 1.15), 0.27
         angle = np.arctan2(plane.y - y, plane.x - x)
         lobes = 1.0 + 0.07 * np.sin(3 * angle + rng.uniform(0, 6)) * (radius > 0.03)
         off = np.hypot(plane.x - x, plane.y - y) / (radius * lobes)
@@ -92,7 +92,7 @@ def _patch(
         cloud = hill * (1.0 + 0.75 * smooth_noise(rng, plane.size, 24))
         return 0.42 * (0.5 + 0.5 * extent) * np.clip(cloud - 0.15, 0.0, 1.2)
     cloud = hill * (1.0 + 0.25 * smooth_noise(rng, plane.size, 16))
-    dense = {"confluent": 0.36, "focal": 0.26}[texture]
+    dense = {"confluent": 0.40, "focal": 0.28}[texture]
     return dense * (0.65 + 0.5 * extent) * soft_step(cloud - 0.5, 0.22)
 
 
@@ -109,7 +109,7 @@ def _streaks(
         length, width = rng.uniform(0.045, 0.09) * (0.7 + 0.6 * extent), rng.uniform(0.0035, 0.007)
         added += np.exp(-((along / length) ** 4) - (across / width) ** 2)
     haze = blob(plane, x, y, 0.06, 0.6)
-    return 0.20 * np.minimum(added, 1.4) + 0.14 * extent * haze
+    return 0.23 * np.minimum(added, 1.4) + 0.18 * extent * haze
 
 
 def _diffuse(plane: Plane, side: int, extent: float, rng: np.random.Generator) -> np.ndarray:

@@ -33,7 +33,7 @@ WHITE = 4095
 """The brightest value: 12 bits."""
 
 # How a recipe of the drawing is told apart from an earlier one; raise it when pixels change.
-RECIPE = 1
+RECIPE = 2
 
 _ADDED: dict[str, Callable[[Plane, Finding, np.random.Generator], np.ndarray]] = {
     "opacity": opacity,
