@@ -58,8 +58,14 @@ def _picture(path: Path) -> np.ndarray:
 
 def _dicom(path: Path) -> np.ndarray:
     with silent_pydicom():
-        dataset = read_dicom(path)
-        return _upright(_shown(dataset), dataset)
+        try:
+            dataset = read_dicom(path)
+            return _upright(_shown(dataset), dataset)
+        except (OSError, UnusableImage):
+            raise
+        except Exception:
+            # pydicom reads an element when it is first looked at and raises many kinds on damage.
+            raise UnusableImage("damaged", "the DICOM header cannot be read") from None
 
 
 def _shown(dataset: Any) -> np.ndarray:

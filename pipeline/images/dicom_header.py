@@ -56,7 +56,12 @@ def read_dicom(path: Path) -> Any:
         # Files without the 128-byte preamble are common in old archives; force reads them, and
         # what is not DICOM at all then shows no image header.
         dataset = read_deflated(path) if is_deflated(path) else pydicom.dcmread(path, force=True)
-    except (OSError, UnusableImage):
+    except UnusableImage:
+        raise
+    except OSError as error:
+        if error.errno is None:
+            # pydicom's own, on a damaged file, not the system's.
+            raise UnusableImage("damaged", "the DICOM header cannot be read") from None
         raise
     except EOFError:
         raise UnusableImage("truncated", "the file ends before its header does") from None

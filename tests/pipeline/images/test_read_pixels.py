@@ -233,6 +233,14 @@ def jpeg_array() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (200, 200), dtype=np.uint8)
 
 
+def test_an_image_whose_orientation_is_damaged_is_refused(written, radiograph):
+    path = written(radiograph(PatientOrientation=["L", "F"], **WHOLE))
+    whole = path.read_bytes()
+    assert whole.count(b"\x20\x00\x20\x00CS") == 1
+    path.write_bytes(whole.replace(b"\x20\x00\x20\x00CS", b"\x20\x00\x20\x00C\x00"))
+    assert refused(path) == "damaged"
+
+
 @settings(
     deadline=None,
     max_examples=50,
