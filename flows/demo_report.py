@@ -17,8 +17,8 @@ CAUTION = (
 
 def demo_report(figures: dict[str, Any]) -> Group:
     """Return the report of `pipeline.demo.road.demo_figures` for a terminal."""
-    exams = ", ".join(
-        f"{value_text(count)} {name.replace('_', ' ')}" for name, count in figures["exams"].items()
+    exams = "{in} in = {kept} kept + {quarantined} quarantined".format(
+        **{name: value_text(count) for name, count in figures["exams"].items()}
     )
     files = [{"file": name, "path": path} for name, path in figures["files"].items()]
     parts: list[RenderableType] = [Text("\nRadSim demo", "bold"), Text(f"exams: {exams}")]

@@ -1,5 +1,6 @@
 """`radsim demo`: the whole road on real reports and phantom radiographs."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -26,5 +27,6 @@ def demo(
 
         with StageDisplay() as display:
             for summary in run_demo(folder, display.progress_for):
-                display.show(summary)
+                # Its figures stand in the report at the end.
+                display.show(replace(summary, figures={}))
         output_console().print(demo_report(demo_figures(folder)))

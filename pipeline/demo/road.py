@@ -29,6 +29,8 @@ ARCHIVE = "data/NLMCXR_reports.tgz"
 SHEET = "similar.png"
 PHANTOMS = "phantoms"
 
+_SHOWN = ("nDCG@10", "mAP@10", "Jaccard@10", "AUC k-NN")
+
 _SETTINGS = """\
 # Written by `radsim demo`: real OpenI reports, phantom radiographs.
 # Run single stages with `radsim train --config {file}`, and so on.
@@ -48,10 +50,6 @@ scheme = "nih14"
 train = 0.55
 val = 0.1
 test = 0.35
-
-[train]
-image_size = {image_size}
-finetune_epochs = {epochs}
 
 [evaluate]
 split = "test"
@@ -81,19 +79,25 @@ def run_demo(folder: Path, progress_for: Callable[[str], Progress]) -> Iterator[
 def demo_figures(folder: Path) -> dict[str, Any]:
     """Return what the demo shows at its end.
 
-    Keys: ``exams`` (the ingest counts), ``prevalence`` and ``measures`` (rows), ``files``
+    Keys: ``exams`` (in, kept, quarantined), ``prevalence`` and ``measures`` (rows), ``files``
     (name -> path).
     """
+    from pipeline.stages.evaluate import measure_table
+
     settings = _settings(folder)
     lake = Lake.of(settings)
     ingests = [run for run in lake.runs().to_pylist() if run["stage"] == "ingest"]
+    taken_in = json.loads(ingests[-1]["counts"])
     scheme = settings.manifest.scheme
-    from pipeline.stages.evaluate import measure_table
-
+    figures = measure_table(lake, settings)
     return {
-        "exams": json.loads(ingests[-1]["counts"]),
+        "exams": {
+            "in": taken_in["in"],
+            "kept": taken_in["in"] - taken_in["quarantined"],
+            "quarantined": taken_in["quarantined"],
+        },
         "prevalence": prevalence(lake.read("labels"), scheme),
-        "measures": measure_table(lake, settings),
+        "measures": [row for row in figures if row["measure"] in _SHOWN],
         "files": {
             "settings": str(folder / "radsim.toml"),
             "phantoms": str(folder / PHANTOMS),
@@ -112,8 +116,6 @@ def _settings(folder: Path) -> Settings:
             reports=json.dumps(str(_reports())),
             phantoms=PHANTOMS,
             coding=json.dumps(str(HERE / "mesh_nih14.yaml")),
-            image_size=160,
-            epochs=6,
         )
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -156,10 +158,11 @@ def _draw_phantoms(settings: Settings, folder: Path, progress: Progress) -> Stag
 
 
 def _asked(settings: Settings) -> str:
-    """Return the exam the demo asks about: the first abnormal one of the test split."""
+    """Return the exam the demo asks about: the first of the test split with fluid and no more."""
     from pipeline.manifest_images import manifest_images
 
     images = manifest_images(Lake.of(settings), settings)
     rows = images.rows[images.rows["split"] == "test"]
-    abnormal = rows[(rows[images.members] == 1).any(axis=1)]
-    return str(abnormal["exam_id"].iloc[0])
+    positive = rows[images.members] == 1
+    chosen = rows[positive["Effusion"] & (positive.sum(axis=1) == 1)]
+    return str(chosen["exam_id"].iloc[0])

@@ -91,8 +91,13 @@ def _signatures(files: pd.DataFrame, rules: ImageRules) -> list[str]:
     told = "\x1f".join(str(value) for value in dataclasses.astuple(rules))
     signatures = []
     for path, exam, patient, view in files.itertuples(index=False, name=None):
-        status = os.stat(path)
-        looked_at = (path, status.st_size, status.st_mtime_ns, exam, patient, view, told)
+        try:
+            status = os.stat(path)
+            state = (status.st_size, status.st_mtime_ns)
+        except OSError:
+            # A broken link, or a file that went away: describing it will say so.
+            state = (0, 0)
+        looked_at = (path, *state, exam, patient, view, told)
         text = "\x1f".join(str(value) for value in looked_at)
         signatures.append(hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest())
     return signatures
@@ -144,22 +149,29 @@ def _ruled_by_list(described: pd.DataFrame, rules: ImageRules) -> pd.DataFrame:
 def _distinct(
     rows: pd.DataFrame, standing: pd.DataFrame
 ) -> tuple[pd.DataFrame, int, list[pa.Table]]:
-    """Leave out copies of an image; reject files that claim an id with other pixels.
+    """Leave out copies of an image, and reject files that claim an id with other pixels.
+
+    The image that the lake holds stands, else the first usable one in path order. An unusable
+    file never takes an id from a usable one; it is rejected for its own reason.
 
     Returns
     -------
-    The rows that are left, the number of copies, and what is rejected.
+    The rows that are left, the number of usable copies, and what is rejected.
     """
+    rows = rows.sort_values("usable", ascending=False, kind="stable")
     digest_of = standing.set_index("image_id")["pixel_digest"]
     first = rows.drop_duplicates("image_id").set_index("image_id")["pixel_digest"]
     claimed = rows["image_id"].isin(digest_of.index) | rows["image_id"].duplicated()
     owner = rows["image_id"].map(digest_of).fillna(rows["image_id"].map(first))
-    copies = claimed & (owner == rows["pixel_digest"])
-    clash = claimed & ~copies
+    copies = claimed & rows["usable"] & (owner == rows["pixel_digest"])
+    clash = claimed & rows["usable"] & ~copies
     reason = pd.Series("another file has this image_id with other pixels", rows.index[clash])
     rule = pd.Series("image_id_conflict", rows.index[clash])
-    rejected = _rejected(rows[clash], rule, reason)
-    return rows[~claimed], int(copies.sum()), [rejected]
+    rejected = [
+        _rejected(rows[clash], rule, reason),
+        _unusable(rows[claimed & ~rows["usable"]]),
+    ]
+    return rows[~claimed].sort_index(), int(copies.sum()), rejected
 
 
 def _kept(run: Run, rows: pd.DataFrame) -> tuple[pd.DataFrame, pa.Table]:

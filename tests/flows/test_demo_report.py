@@ -15,7 +15,7 @@ from pipeline.demo import road as demo_road
 from pipeline.stage_summary import Progress, StageSummary
 
 FIGURES: dict[str, Any] = {
-    "exams": {"in": 3955, "new": 3927, "quarantined": 28},
+    "exams": {"in": 3955, "kept": 3927, "quarantined": 28},
     "prevalence": [{"class": "Effusion", "positive": 150, "share": 0.038}],
     "measures": [
         {
@@ -36,7 +36,7 @@ def test_it_shows_exams_prevalence_measures_and_files_and_that_images_are_phanto
     console.print(demo_report(FIGURES))
     assert isinstance(console.file, io.StringIO)
     shown = console.file.getvalue()
-    assert "exams: 3,955 in, 3,927 new, 28 quarantined" in shown
+    assert "exams: 3,955 in = 3,927 kept + 28 quarantined" in shown
     assert "0.038" in shown
     # Brackets of an interval are data, not markup.
     assert "0.61 [0.58, 0.64]" in shown

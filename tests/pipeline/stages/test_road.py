@@ -168,16 +168,17 @@ def test_files_that_are_no_radiographs_are_set_aside_with_their_reason(
     (images / "broken.png").write_bytes((images / "E00.png").read_bytes()[:60])
     (images / "letter.dcm").write_text("Dear colleague")
     (images / "empty.dcm").write_bytes(b"")
+    (images / "gone.png").symlink_to(images / "nowhere.png")
     (images / "copy.png").write_bytes((images / "E01.png").read_bytes())
     with (road.folder / "images.csv").open("a") as file:
         file.write("\nbroken.png,E98,P98,PA")
     first = index(settings(road))
-    assert first.counts["in"] == EXAMS + 4
-    assert first.counts["quarantined"] == 4
+    assert first.counts["in"] == EXAMS + 5
+    assert first.counts["quarantined"] == 5
     assert len(first.notes) >= 3
     assert "Dear colleague" not in str(road.lake.read("quarantine").to_pylist())
     before = no_rows_added(road.lake)
-    assert index(settings(road)).counts["quarantined"] == 4
+    assert index(settings(road)).counts["quarantined"] == 5
     assert no_rows_added(road.lake) == before
 
 
