@@ -48,7 +48,8 @@ def embed(
     width = model.dim if kind == "embedding" else model.n_features
     result = np.empty((len(wanted), width), dtype=np.float32)
     training = model.training
-    model.eval()
+    # As in training: convolutions on a CPU are several times faster with channels last.
+    model.eval().to(memory_format=torch.channels_last)
     try:
         for start in range(0, len(wanted), batch_size):
             part = wanted[start : start + batch_size]

@@ -5,7 +5,7 @@ import hashlib
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,9 @@ from pipeline.settings import Settings
 from pipeline.splits import patient_keys
 from pipeline.stage_summary import Progress, StageSummary, silent
 from pipeline.user_error import UserError
+
+if TYPE_CHECKING:
+    from training import FitResult
 
 
 def train(settings: Settings, *, progress: Progress = silent, force: bool = False) -> StageSummary:
@@ -39,11 +42,13 @@ def train(settings: Settings, *, progress: Progress = silent, force: bool = Fals
         images = manifest_images(run.lake, settings)
         model_id = _model_id(images, settings)
         known = set(run.read("models", ["model_id"])["model_id"].to_pylist())
-        split = images.rows["split"].to_numpy()
-        counts = {
-            "train images": int((split == "train").sum()),
-            "val images": int((split == "val").sum()),
-        }
+        keys = patient_keys(images.rows["exam_id"], images.rows["patient_id"])
+        rows, validation = _rows_to_train(images.rows["split"], keys, settings)
+        if len(rows) == 0:
+            raise UserError(
+                f"manifest {images.release.version} has no exam in the train split; see [manifest]"
+            )
+        counts = {"training images": len(rows), "validation images": len(validation)}
         if model_id in known and not force:
             return StageSummary(
                 stage="train",
@@ -52,7 +57,8 @@ def train(settings: Settings, *, progress: Progress = silent, force: bool = Fals
                 seconds=run.seconds,
                 notes=(f"{model_id} is trained on manifest {images.release.version} already",),
             )
-        fitted, measures, history = _fit(images, settings, progress)
+        groups = pd.factorize(keys)[0]
+        fitted = _fit(images, groups, rows, validation, settings, progress)
         with tempfile.TemporaryDirectory(prefix="radsim-model-") as folder:
             digest = _save(fitted.model, Path(folder), model_id, images, settings)
             store_model_files(run.lake, model_id, Path(folder))
@@ -62,7 +68,9 @@ def train(settings: Settings, *, progress: Progress = silent, force: bool = Fals
             "manifest_version": images.release.version,
             "manifest_digest": images.release.digest,
             "seed": settings.train.seed,
-            "measures": json.dumps(measures),
+            "measures": json.dumps(
+                {"validation nDCG@10": fitted.kept.validation_ndcg, "seconds": fitted.seconds}
+            ),
             "path": f"{model_path(model_id)}/{MODEL_FILE}",
         }
         bare = [f for f in schemas.MODELS if f.name in row]
@@ -80,7 +88,7 @@ def train(settings: Settings, *, progress: Progress = silent, force: bool = Fals
             outputs=run.outputs,
             seconds=run.seconds,
             notes=_notes(model_id, images),
-            figures={"training": history},
+            figures={"training": _history(fitted)},
         )
 
 
@@ -95,8 +103,13 @@ def _model_id(images: ManifestImages, settings: Settings) -> str:
 
 
 def _fit(
-    images: ManifestImages, settings: Settings, progress: Progress
-) -> tuple[Any, dict[str, float], list[dict[str, Any]]]:
+    images: ManifestImages,
+    groups: np.ndarray,
+    rows: np.ndarray,
+    validation: np.ndarray,
+    settings: Settings,
+    progress: Progress,
+) -> "FitResult":
     from training import FitSettings, training_targets
     from training.fit import fit
 
@@ -108,40 +121,25 @@ def _fit(
         told["device_classes"],
         settings.train.uncertain,
     )
-    keys = patient_keys(images.rows["exam_id"], images.rows["patient_id"])
-    rows, validation = _rows_to_train(images.rows["split"], keys, settings)
-    if len(rows) == 0:
-        raise UserError(
-            f"manifest {images.release.version} has no exam in the train split; see [manifest]"
-        )
     named = {field.name for field in dataclasses.fields(FitSettings)}
-    told_to_fit = {k: v for k, v in settings.train.model_dump().items() if k in named}
-    result = fit(
-        images.pixels,
-        targets,
-        normal,
-        pd.factorize(keys)[0],
-        rows,
-        validation,
-        FitSettings(**told_to_fit),
-        progress,
+    chosen = {k: v for k, v in settings.train.model_dump().items() if k in named}
+    return fit(
+        images.pixels, targets, normal, groups, rows, validation, FitSettings(**chosen), progress
     )
-    measures = {
-        "validation nDCG@10": result.kept.validation_ndcg,
-        "seconds": result.seconds,
-    }
-    history = [
+
+
+def _history(fitted: "FitResult") -> list[dict[str, Any]]:
+    return [
         {
             "phase": epoch.phase,
             "epoch": epoch.epoch,
             "loss": epoch.loss,
             "validation nDCG@10": epoch.validation_ndcg,
             "images/s": epoch.images_per_second,
-            "kept": epoch == result.kept,
+            "kept": epoch == fitted.kept,
         }
-        for epoch in result.history
+        for epoch in fitted.history
     ]
-    return result, measures, history
 
 
 def _rows_to_train(
