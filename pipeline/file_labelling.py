@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from errno import EISDIR
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from pipeline.amendments import CONFLICT, decide_all, versions, versions_frame
+from pipeline.amendments import CONFLICT, RANKS, decide_all, versions, versions_frame
 from pipeline.labelling import (
     label_chunks,
     label_scheme,
@@ -39,14 +40,15 @@ def label_reports_file(
 
     `out` gets columns exam_id and one nullable int8 a class of the scheme (1, 0, -1, null), with
     the labeler and the vocabulary's hash in the schema's metadata. Reports that cannot be used
-    are listed, without their text, in ``<out>.quarantine.csv``.
+    are listed, without their text, beside it: in ``labels.quarantine.csv`` for
+    ``labels.parquet``. A retracted report gets no row.
 
     Raises
     ------
     SourceError
         The file cannot be read as reports.
     UserError
-        `out` cannot be written, or the scheme is unknown.
+        `out` cannot be written, the scheme is unknown, or no report can be labelled.
     """
     started = time.monotonic()
     projection = label_scheme(scheme)
@@ -60,27 +62,28 @@ def label_reports_file(
         progress(sum(part.num_rows for part in parts), 0, "reports labelled")
     labels = pa.concat_tables(parts) if parts else None
     decided = decide_all(versions_frame(read.versions), versions_frame([]), versions_frame([]))
+    retracted = (decided["outcome"] == "new") & (decided["rank"] == RANKS["retracted"])
+    decided.loc[retracted, "outcome"] = "retracted"
     outcomes = decided["outcome"].value_counts()
-    counts = {
-        "in": read.rows_in,
-        "labelled": int(outcomes.get("new", 0)),
-        "unchanged": int(outcomes.get("unchanged", 0)),
-        "superseded": int(outcomes.get("superseded", 0)),
-    }
+    counts = {"in": read.rows_in, "labelled": int(outcomes.get("new", 0))}
+    for part in ("unchanged", "superseded", "retracted"):
+        counts[part] = int(outcomes.get(part, 0))
     counts["quarantined"] = read.rows_in - sum(list(counts.values())[1:])
+    disputed = decided.loc[decided["outcome"] == "conflict", ["exam_id", "reference"]]
+    notes = _quarantine(read.rejected, disputed, out)
     if labels is None or counts["labelled"] == 0:
-        raise UserError(f"{path}: none of its {read.rows_in:,} reports can be labelled")
+        raise UserError(
+            "; ".join([f"{path}: none of its {read.rows_in:,} reports can be labelled", *notes])
+        )
     standing = labels.filter(pa.array((decided["outcome"] == "new").to_numpy()))
     labeler = rule_labeler()
     metadata = {"scheme": scheme, "labeler": labeler.name, "vocabulary": labeler.vocabulary_hash}
     _write(projection.project(standing).replace_schema_metadata(metadata), out)
-    disputed = decided.loc[decided["outcome"] == "conflict", ["exam_id", "reference"]]
-    notes = _quarantine(read.rejected, disputed, out)
     return StageSummary(
         stage="label",
         outcome="committed",
         counts=counts,
-        parts=("labelled", "unchanged", "superseded", "quarantined"),
+        parts=("labelled", "unchanged", "superseded", "retracted", "quarantined"),
         seconds=time.monotonic() - started,
         notes=(f"labels are in {out}", *notes),
         figures={f"prevalence ({scheme})": prevalence(standing, scheme)},
@@ -121,29 +124,45 @@ def _quarantine(rejected: list[pa.Table], disputed: pd.DataFrame, out: Path) -> 
     )
     rows = pa.concat_tables([*rejected, conflicts], promote_options="permissive")
     place = out.with_name(f"{out.stem}.quarantine.csv")
-    place.unlink(missing_ok=True)
+    try:
+        place.unlink(missing_ok=True)
+        if rows.num_rows:
+            pa_csv.write_csv(rows, place)
+    except OSError as error:
+        raise _unwritable(place, error) from None
     if rows.num_rows == 0:
         return ()
-    pa_csv.write_csv(rows, place)
     table = pa.repeat(pa.scalar("reports"), rows.num_rows)
     return (*reason_lines(rows.append_column("table", table)), f"their rows are in {place}")
 
 
 def _make_room(out: Path) -> None:
+    """Find out before the work, not after it, that `out` cannot be written."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
+        if out.is_dir():
+            raise IsADirectoryError(EISDIR, "it is a folder")
+        _partial(out).touch()
+        _partial(out).unlink()
     except OSError as error:
-        raise UserError(f"{out}: cannot be written ({error.strerror})") from None
+        raise _unwritable(out, error) from None
 
 
 def _write(table: pa.Table, out: Path) -> None:
-    partial = out.with_name(f".{out.name}.partial")
     try:
-        pq.write_table(table, partial, compression="zstd")
-        partial.replace(out)
+        pq.write_table(table, _partial(out), compression="zstd")
+        _partial(out).replace(out)
     except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise UserError(f"{out}: cannot be written ({error.strerror})") from None
+        _partial(out).unlink(missing_ok=True)
+        raise _unwritable(out, error) from None
+
+
+def _partial(out: Path) -> Path:
+    return out.with_name(f".{out.name}.partial")
+
+
+def _unwritable(place: Path, error: OSError) -> UserError:
+    return UserError(f"{place}: cannot be written ({error.strerror or 'the disk refuses'})")
 
 
 def _bytes(path: Path) -> int:
