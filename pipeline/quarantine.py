@@ -50,7 +50,7 @@ def file_away(run: Run, rejected: Sequence[pa.Table]) -> tuple[int, tuple[str, .
         return 0, ()
     identified = rows.append_column("row_id", pa.array(_row_ids(rows)))
     frame = identified.to_pandas()
-    known = set(run.read("quarantine", ["row_id"])["row_id"].to_pylist())
+    known = set(_held(run, ["row_id"])["row_id"].to_pylist())
     fresh = (~frame["row_id"].isin(known) & ~frame["row_id"].duplicated()).to_numpy()
     new_rows = identified.filter(pa.array(fresh))
     if new_rows.num_rows:
@@ -62,9 +62,17 @@ def file_away(run: Run, rejected: Sequence[pa.Table]) -> tuple[int, tuple[str, .
 
 def release(run: Run, table: str, keys: pa.Array | pa.ChunkedArray) -> None:
     """Take the rows of these keys out of quarantine: the table has accepted them."""
-    held = run.read("quarantine", ["row_id", "table", "key"]).to_pandas()
+    held = _held(run, ["row_id", "table", "key"]).to_pandas()
     accepted = held[(held["table"] == table) & held["key"].isin(set(keys.to_pylist()))]
     run.delete("quarantine", pa.table({"row_id": pa.array(accepted["row_id"], pa.string())}))
+
+
+def _held(run: Run, columns: list[str]) -> pa.Table:
+    """Return the rows of quarantine as the run has left them so far."""
+    written = run.outputs.get("quarantine")
+    if written is None:
+        return run.read("quarantine", columns)
+    return run.lake.read("quarantine", columns, version=written)
 
 
 def _row_ids(rows: pa.Table) -> list[str]:
