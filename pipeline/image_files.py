@@ -4,7 +4,9 @@ import os
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 
+from pipeline.pseudonyms import Pseudonymiser
 from pipeline.readers.image_list import read_image_list
 from pipeline.settings import ImageSettings
 from pipeline.user_error import UserError
@@ -45,6 +47,15 @@ def image_files(settings: ImageSettings) -> pd.DataFrame:
     by_name = files["path"].map(os.path.basename).map(_places(listed["path"].map(os.path.basename)))
     told = listed.reindex(by_path.fillna(by_name))[_TOLD].reset_index(drop=True)
     return pd.concat([files, told], axis=1)
+
+
+def file_references(paths: pd.Series, pseudonymiser: Pseudonymiser) -> pa.Array | pa.ChunkedArray:
+    """Return what quarantine calls image files: their names, or the pseudonyms of these.
+
+    Archives often name a file by its accession number, so a site with a key does not tell names;
+    where an image has a row of its own, its `path` says which file it is.
+    """
+    return pseudonymiser.column(pa.array(paths.map(os.path.basename), pa.string()))
 
 
 def _files_below(root: str) -> list[str]:

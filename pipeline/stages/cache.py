@@ -8,13 +8,16 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from data_contracts import schemas
 from pipeline.contracts import whole
 from pipeline.engine import map_chunks, processes
+from pipeline.image_files import file_references
 from pipeline.images import UnusableImage
 from pipeline.images.pixel_cache import write_shard
 from pipeline.lake import Lake, require
 from pipeline.lake_run import Run
 from pipeline.manifest_images import cache_folder
+from pipeline.pseudonyms import Pseudonymiser
 from pipeline.quarantine import file_away, rejected_rows
 from pipeline.settings import Settings
 from pipeline.stage_summary import Progress, StageSummary, silent
@@ -50,7 +53,7 @@ def cache(settings: Settings, *, progress: Progress = silent, force: bool = Fals
         stale = usable if force else usable[~same]
         workers = processes(settings.engine.workers) if len(stale) >= POOL_FROM else 1
         failed = _decode_and_commit(run, stale, folder, size, workers, progress)
-        _, notes = file_away(run, [_set_unusable(run, images, failed)])
+        _, notes = file_away(run, [_set_unusable(run, images, failed, settings)])
         counts = {
             "in": len(usable),
             "cached": len(stale) - len(failed),
@@ -133,7 +136,9 @@ def _commit(run: Run, rows: list[dict[str, Any]]) -> None:
     run.append("pixels", whole(run, "pixels", run.stamped(table, "images", table["pixel_digest"])))
 
 
-def _set_unusable(run: Run, images: pd.DataFrame, failed: dict[str, str]) -> pa.Table:
+def _set_unusable(
+    run: Run, images: pd.DataFrame, failed: dict[str, str], settings: Settings
+) -> pa.Table:
     """Mark images that could not be decoded, and return them in the shape of quarantine."""
     lost = images[images["image_id"].isin(failed)].copy()
     lost["usable"] = False
@@ -141,9 +146,10 @@ def _set_unusable(run: Run, images: pd.DataFrame, failed: dict[str, str]) -> pa.
     ids = pa.array(lost["image_id"], pa.string())
     if len(lost):
         run.delete("images", pa.table({"image_id": ids}))
-        bare = lost.drop(columns=["run_id", "source", "content_hash", "committed_at"])
+        # Said, not inferred: a null among integers has made them floats on the way here.
+        bare = pa.schema([f for f in schemas.IMAGES if f not in schemas.PROVENANCE])
         table = run.stamped(
-            pa.Table.from_pandas(bare, preserve_index=False),
+            pa.Table.from_pandas(lost[bare.names], schema=bare, preserve_index=False),
             pa.array(lost["source"], pa.string()),
             pa.array(lost["content_hash"], pa.string()),
         )
@@ -152,7 +158,7 @@ def _set_unusable(run: Run, images: pd.DataFrame, failed: dict[str, str]) -> pa.
     return rejected_rows(
         "images",
         ids,
-        pa.array(lost["path"].str.rsplit("/", n=1).str[-1], pa.string()),
+        file_references(lost["path"], Pseudonymiser.of(settings)),
         pa.array(parts[0], pa.string()),
         pa.array(parts[1], pa.string()),
         pa.repeat(pa.scalar("images"), len(lost)),

@@ -13,7 +13,7 @@ import pyarrow as pa
 from data_contracts import schemas
 from pipeline.contracts import checked
 from pipeline.engine import map_chunks, processes
-from pipeline.image_files import image_files
+from pipeline.image_files import file_references, image_files
 from pipeline.images import ImageRules, describe_image
 from pipeline.lake import Lake
 from pipeline.lake_run import Run
@@ -43,13 +43,14 @@ def index(settings: Settings, *, progress: Progress = silent, force: bool = Fals
         There is no image folder, no file in it, or the rows break their contract as a whole.
     """
     rules = image_rules(settings.images)
+    pseudonymiser = Pseudonymiser.of(settings)
     with Run(Lake.of(settings), "index", {"force": force}) as run:
         files = image_files(settings.images)
-        files["content_hash"] = _signatures(files, rules)
+        files["content_hash"] = _signatures(files, rules, pseudonymiser)
         known = run.read("images").to_pandas()
         before = files["path"].map(known.set_index("path")["content_hash"])
         fresh = files if force else files[before != files["content_hash"]]
-        rows = _described(fresh, rules, settings, progress)
+        rows = _described(fresh, rules, settings, pseudonymiser, progress)
         rows, repeated, rejected = _distinct(rows, known[~known["path"].isin(fresh["path"])])
         rows, broken = _kept(run, rows)
         rejected += [broken, _unusable(rows[~rows["usable"]])]
@@ -86,8 +87,8 @@ def image_rules(settings: ImageSettings) -> ImageRules:
     )
 
 
-def _signatures(files: pd.DataFrame, rules: ImageRules) -> list[str]:
-    """Return a hash a file of all that its row depends on, without opening it."""
+def _signatures(files: pd.DataFrame, rules: ImageRules, pseudonymiser: Pseudonymiser) -> list[str]:
+    """Return a hash a file of all that its row depends on, without opening it; keyed if ids are."""
     told = "\x1f".join(str(value) for value in dataclasses.astuple(rules))
     signatures = []
     for path, exam, patient, view in files.itertuples(index=False, name=None):
@@ -99,14 +100,22 @@ def _signatures(files: pd.DataFrame, rules: ImageRules) -> list[str]:
             state = (0, 0)
         looked_at = (path, *state, exam, patient, view, told)
         text = "\x1f".join(str(value) for value in looked_at)
-        signatures.append(hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest())
+        digest = hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
+        signatures.append(pseudonymiser.one(digest))
     return signatures
 
 
 def _described(
-    files: pd.DataFrame, rules: ImageRules, settings: Settings, progress: Progress
+    files: pd.DataFrame,
+    rules: ImageRules,
+    settings: Settings,
+    pseudonymiser: Pseudonymiser,
+    progress: Progress,
 ) -> pd.DataFrame:
-    """Return a row a file, in the columns of `images` with content_hash, identifiers as kept."""
+    """Return a row a file: the columns of `images`, content_hash, and reference for quarantine.
+
+    Identifiers are as the lake keeps them.
+    """
     paths = list(files["path"])
     chunks = [paths[at : at + FILES_A_CHUNK] for at in range(0, len(paths), FILES_A_CHUNK)]
     workers = processes(settings.engine.workers) if len(paths) >= POOL_FROM else 1
@@ -121,10 +130,10 @@ def _described(
         described[name] = told.where(told.notna(), described[name])
     described["content_hash"] = described["path"].map(listed["content_hash"])
     described = _ruled_by_list(described, rules)
-    pseudonymiser = Pseudonymiser.of(settings)
     for name in ("image_id", "exam_id", "patient_id"):
         column = pa.array(described[name], pa.string(), from_pandas=True)
         described[name] = pseudonymiser.column(column).to_pandas()
+    described["reference"] = file_references(described["path"], pseudonymiser).to_pandas()
     return described
 
 
@@ -210,7 +219,7 @@ def _rejected(rows: pd.DataFrame, rule: pd.Series, reasons: pd.Series) -> pa.Tab
     return rejected_rows(
         "images",
         pa.array(rows["image_id"], pa.string()),
-        pa.array(rows["path"].map(os.path.basename), pa.string()),
+        pa.array(rows["reference"], pa.string()),
         pa.array(rule, pa.string()),
         pa.array(reasons, pa.string()),
         pa.repeat(pa.scalar("images"), len(rows)),
