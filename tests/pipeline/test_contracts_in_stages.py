@@ -24,21 +24,17 @@ from pipeline.user_error import UserError
 
 BEFORE = {
     "reports": (),
-    "mentions": (ingest,),
     "labels": (ingest,),
     "images": (ingest, label),
     "pixels": (ingest, label, index),
     "manifest": (ingest, label, index, cache),
-    "splits": (ingest, label, index, cache),
 }
 STAGE = {
     "reports": ingest,
-    "mentions": label,
     "labels": label,
     "images": index,
     "pixels": cache,
     "manifest": link,
-    "splits": link,
 }
 
 
