@@ -106,6 +106,8 @@ def _batch_definition() -> Any:
     import great_expectations
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
+    # This module sets a level of its own when it is imported.
+    logging.getLogger(ProgressBarsConfig.__module__).setLevel(logging.CRITICAL + 1)
     context = great_expectations.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     source = context.data_sources.add_pandas("tables")

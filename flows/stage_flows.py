@@ -87,7 +87,7 @@ STAGE_FLOWS = {
 def road_flow(config: str, first: str | None = None, force: bool = False) -> Any:
     """Run the stages of the road, from the named one on, until one fails."""
     told = []
-    for name in road.stages_from(first):
+    for name in road.stages_of(load_settings(Path(config)), first):
         state = cast(State, STAGE_FLOWS[name](config, force, return_state=True))
         if not state.is_completed():
             return _failed_like(state)

@@ -40,13 +40,23 @@ def stage(name: str) -> Stage:
     return function
 
 
-def stages_from(first: str | None = None) -> tuple[str, ...]:
-    """Return the names of the stages of the road, from the named one on."""
-    if first is None:
-        return STAGES
-    if first not in STAGES:
+def stages_of(settings: Settings, first: str | None = None) -> tuple[str, ...]:
+    """Return the names of the stages that the settings ask for, from the named one on.
+
+    Without images the road ends with labels, unless a later stage is named.
+
+    Raises
+    ------
+    UserError
+        There is no stage of the name `first`.
+    """
+    if first is not None and first not in STAGES:
         raise UserError(f"no stage {first!r}; the stages are {', '.join(STAGES)}")
-    return STAGES[STAGES.index(first) :]
+    start = 0 if first is None else STAGES.index(first)
+    with_labels = STAGES.index("label") + 1
+    if settings.images.path is None and start < with_labels:
+        return STAGES[start:with_labels]
+    return STAGES[start:]
 
 
 def run_road(
@@ -57,5 +67,5 @@ def run_road(
     force: bool = False,
 ) -> Iterator[StageSummary]:
     """Run the stages one after the other, yielding each summary as it is ready."""
-    for name in stages_from(first):
+    for name in stages_of(settings, first):
         yield stage(name)(settings, progress=progress, force=force)

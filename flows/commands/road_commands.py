@@ -41,11 +41,14 @@ def run(
     assignments: SetOption = None,
     force: ForceOption = False,
 ) -> None:
-    """Run every stage, or those from the named one on."""
-    from pipeline.road import stages_from
+    """Run every stage, or those from the named one on; without images, up to the labels."""
+    from pipeline.road import STAGES, stages_of
 
-    names = stages_from(first)
-    run_stages(names, settings_request(config, lake, assignments), force=force, as_road=True)
+    request = settings_request(config, lake, assignments)
+    names = stages_of(request.load(), first)
+    run_stages(names, request, force=force, as_road=True)
+    if names[-1] != STAGES[-1]:
+        typer.echo("no images are named ([images] path): the road ends with labels")
 
 
 def ingest(

@@ -112,10 +112,16 @@ def test_help_lists_the_stages_in_their_order() -> None:
 
 
 def test_run_goes_the_whole_road(stages: StandInStages) -> None:
-    ran = radsim("run")
+    ran = radsim("run", "--set", "images.path=images")
     assert ran.exit_code == 0
     assert stages.calls == [(name, False) for name in STAGES]
     assert ran.stdout.splitlines()[:2] == ["ingest: committed, 0.0 s", "  3 in = 3 kept"]
+
+
+def test_run_without_images_ends_with_labels_and_says_so(stages: StandInStages) -> None:
+    ran = radsim("run")
+    assert stages.calls == [("ingest", False), ("label", False)]
+    assert ran.stdout.splitlines()[-1].startswith("no images are named")
 
 
 def test_run_from_a_stage_on(stages: StandInStages) -> None:
@@ -171,11 +177,12 @@ def test_a_user_error_is_one_line_and_the_command_that_resumes(
     stages: StandInStages, lake_settings: Path
 ) -> None:
     _fail(stages, "link", UserError("no images belong to a labelled exam"))
-    ran = radsim("run", "--config", lake_settings, "--set", "train.seed=7")
+    given = ["--config", str(lake_settings), "--set", "images.path=/images"]
+    ran = radsim("run", *given)
     assert ran.exit_code == 1
     assert ran.stderr.splitlines() == [
         "error: no images belong to a labelled exam",
-        f"to resume: radsim run --from link --config {lake_settings} --set train.seed=7",
+        f"to resume: radsim run --from link {' '.join(given)}",
     ]
     assert ran.stdout.splitlines()[-2].startswith("cache: ")
 
@@ -214,10 +221,10 @@ def test_debug_shows_the_traceback_without_local_variables(stages: StandInStages
 
 
 def test_ctrl_c_is_a_clean_line_and_130(stages: StandInStages) -> None:
-    _fail(stages, "train", KeyboardInterrupt())
+    _fail(stages, "label", KeyboardInterrupt())
     ran = radsim("run")
     assert ran.exit_code == 130
-    assert ran.stderr.splitlines() == ["interrupted", "to resume: radsim run --from train"]
+    assert ran.stderr.splitlines() == ["interrupted", "to resume: radsim run --from label"]
 
 
 def test_a_typo_in_the_settings_file_is_named_with_its_line(stages: StandInStages) -> None:

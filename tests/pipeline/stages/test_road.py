@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from pipeline.manifests import manifest_metadata, read_manifest, releases
-from pipeline.road import run_road, stages_from
+from pipeline.road import run_road, stages_of
 from pipeline.settings import Settings
 from pipeline.similar import similar
 from pipeline.stages.cache import cache
@@ -223,7 +223,13 @@ def test_a_stage_without_its_input_names_the_stage_to_run(road: Any, run: Any, f
         run(settings(road))
 
 
-def test_the_road_can_start_at_any_stage() -> None:
-    assert stages_from("train") == ("train", "embed", "evaluate")
+def test_the_road_can_start_at_any_stage(road: Any) -> None:
+    assert stages_of(settings(road), "train") == ("train", "embed", "evaluate")
     with pytest.raises(UserError, match="the stages are ingest"):
-        stages_from("trian")
+        stages_of(settings(road), "trian")
+
+
+def test_without_images_the_road_ends_with_labels(site: Any) -> None:
+    assert stages_of(site.settings()) == ("ingest", "label")
+    assert stages_of(site.settings(), "label") == ("label",)
+    assert stages_of(site.settings(), "link")[0] == "link"
