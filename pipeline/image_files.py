@@ -63,11 +63,16 @@ def _files_below(root: str) -> list[str]:
     for folder, folders, names in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [
-            os.path.join(folder, name)
+            _unicode(os.path.join(folder, name))
             for name in names
             if not name.startswith(".") and Path(name).suffix.lower() not in _BESIDE
         ]
     return found
+
+
+def _unicode(path: str) -> str:
+    """Spell out bytes of a path that are not UTF-8: no table holds them, no file is found so."""
+    return os.fsencode(path).decode("utf-8", errors="backslashreplace")
 
 
 def _listed(settings: ImageSettings) -> pd.DataFrame:

@@ -53,7 +53,11 @@ def index(settings: Settings, *, progress: Progress = silent, force: bool = Fals
         rows = _described(fresh, rules, settings, pseudonymiser, progress)
         rows, repeated, rejected = _distinct(rows, known[~known["path"].isin(fresh["path"])])
         rows, broken = _kept(run, rows)
-        rejected += [broken, _unusable(rows[~rows["usable"]])]
+        # A damaged file that had the row of an image which another file now shows.
+        ousted = known[known["image_id"].isin(rows["image_id"]) & known["path"].isin(files["path"])]
+        ousted = ousted[~ousted["path"].isin(fresh["path"])].copy()
+        ousted["reference"] = file_references(ousted["path"], pseudonymiser).to_pandas()
+        rejected += [broken, _unusable(rows[~rows["usable"]]), _unusable(ousted)]
         _commit(run, known, rows)
         _, notes = file_away(run, rejected)
         seen = known[known["path"].isin(files["path"]) & ~known["path"].isin(fresh["path"])]
@@ -160,17 +164,19 @@ def _distinct(
 ) -> tuple[pd.DataFrame, int, list[pa.Table]]:
     """Leave out copies of an image, and reject files that claim an id with other pixels.
 
-    The image that the lake holds stands, else the first usable one in path order. An unusable
-    file never takes an id from a usable one; it is rejected for its own reason.
+    The usable image that the lake holds stands, else the first usable one in path order. An
+    unusable file never takes an id from another one; it is rejected for its own reason.
 
     Returns
     -------
     The rows that are left, the number of usable copies, and what is rejected.
     """
     rows = rows.sort_values("usable", ascending=False, kind="stable")
-    digest_of = standing.set_index("image_id")["pixel_digest"]
+    held = standing[standing["usable"]]
+    digest_of = held.set_index("image_id")["pixel_digest"]
     first = rows.drop_duplicates("image_id").set_index("image_id")["pixel_digest"]
-    claimed = rows["image_id"].isin(digest_of.index) | rows["image_id"].duplicated()
+    claimed = rows["image_id"].isin(held["image_id"]) | rows["image_id"].duplicated()
+    claimed |= ~rows["usable"] & rows["image_id"].isin(standing["image_id"])
     owner = rows["image_id"].map(digest_of).fillna(rows["image_id"].map(first))
     copies = claimed & rows["usable"] & (owner == rows["pixel_digest"])
     clash = claimed & rows["usable"] & ~copies
