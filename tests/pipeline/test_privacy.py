@@ -185,7 +185,7 @@ def test_with_a_key_a_file_that_cannot_be_decoded_is_not_named_either(
     assert planted_in(str(rows.to_pylist())) == []
 
 
-@pytest.mark.parametrize("table", ["reports", "labels", "images"])
+@pytest.mark.parametrize("table", ["reports", "images"])
 def test_a_broken_contract_tells_no_values(
     site: Settings, table: str, break_contract: Callable[[str], None]
 ) -> None:
@@ -195,6 +195,6 @@ def test_a_broken_contract_tells_no_values(
             opened.write(f"{ACCESSION}9,{MRN}9,2020-01-01,final,{SENTENCE} at last.\n")
     break_contract(table)
     with pytest.raises(UserError, match="breaks its contract") as caught:
-        {"reports": ingest, "labels": label, "images": index}[table](site)
+        {"reports": ingest, "images": index}[table](site)
     (page,) = (Lake.of(site).state_folder / "contracts").glob("*.html")
     assert planted_in(str(caught.value) + page.read_text()) == []
