@@ -45,9 +45,10 @@ def similar(settings: Settings, what: str, k: int = 10, out: Path | None = None)
     Raises
     ------
     UserError
-        `what` is neither an exam with an image in the lake nor a file, or there is no model.
+        `what` is neither an exam with an image in the lake nor a file of a radiograph that the
+        rules of [images] let pass, or there is no model.
     UnusableImage
-        The file cannot be used as a radiograph.
+        The file cannot be decoded.
     """
     from training import GalleryIndex, load_model
     from training.embed import embed
@@ -84,9 +85,14 @@ def _known_exam(images: ManifestImages, what: str, pseudonymiser: Pseudonymiser)
 
 
 def _pixels_of_file(file: Path, settings: Settings) -> np.ndarray:
+    from pipeline.images import describe_image
     from pipeline.images.decoding import read_pixels
     from pipeline.images.square import to_square
+    from pipeline.stages.index import image_rules
 
+    described = describe_image(file, image_rules(settings.images))
+    if not described["usable"]:
+        raise UserError(f"{file}: not a radiograph that RadSim uses: {described['reason']}")
     square: np.ndarray = to_square(read_pixels(file), settings.cache.size)
     return square[np.newaxis]
 

@@ -90,6 +90,9 @@ def test_the_whole_road_learns_what_the_reports_say_and_twice_adds_nothing(
         assert sheet.size[0] > 200
     by_file = similar(told, str(road.folder / "images" / "E03.png"), 3)
     assert by_file.neighbours[0]["exam_id"] == "E03"
+    (road.folder / "letter.dcm").write_text("Dear colleague")
+    with pytest.raises(UserError, match="not a radiograph"):
+        similar(told, str(road.folder / "letter.dcm"), 3)
     with pytest.raises(UserError, match="neither an exam"):
         similar(told, "nobody", 3)
 
