@@ -105,8 +105,7 @@ def dying(after: int) -> tuple[Callable[[pytest.MonkeyPatch], None], list[str]]:
     return patch, done
 
 
-# In ingest before its ledger row; in
-# label after the deletions, and before its ledger row.
+# In ingest before its ledger row; in label after the deletions, and before its ledger row.
 @pytest.mark.parametrize("after", [4, 7, 9])
 def test_after_any_write_the_next_run_completes(
     tmp_path: Path, before: Path, undisturbed: dict[str, Any], after: int
