@@ -4,7 +4,10 @@ Memory stays bounded: rows that pass the contract wait in a temporary Parquet fi
 their ids, hashes and dates are held, until it is known which version of each exam stands.
 """
 
+import shutil
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +22,21 @@ from pipeline.lake_run import Run
 from pipeline.quarantine import file_away, rejected_rows, release
 
 ROWS_A_CHECK = 50_000
+_WAITING = "radsim-intake-"
+
+
+@contextmanager
+def waiting_room(run: Run) -> Iterator[Path]:
+    """Give a folder, for this user alone, where a delivery's rows wait; it ends with the block.
+
+    What a run that was killed left there (report text) is removed first.
+    """
+    state = run.lake.state_folder
+    state.mkdir(parents=True, exist_ok=True)
+    for left in state.glob(f"{_WAITING}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=_WAITING, dir=state) as folder:
+        yield Path(folder)
 
 
 class Delivery:

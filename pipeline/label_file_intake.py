@@ -1,13 +1,11 @@
 """A file of ready labels into the lake: the same keys, contract and quarantine as reports."""
 
 import hashlib
-import tempfile
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from pipeline.delivery import Delivery
+from pipeline.delivery import Delivery, waiting_room
 from pipeline.labelling import label_scheme
 from pipeline.lake_run import Run
 from pipeline.pseudonyms import Pseudonymiser
@@ -28,9 +26,9 @@ def take_in_label_file(
     assert settings.label_file.path is not None
     scheme = label_scheme(settings.manifest.scheme)
     size = len(scheme.classes)
-    with tempfile.TemporaryDirectory(prefix="radsim-intake-") as folder:
+    with waiting_room(run) as folder:
         source = settings.label_file.path.name
-        delivery = Delivery(run, "file_labels", source, Path(folder), rows_an_exam=size)
+        delivery = Delivery(run, "file_labels", source, folder, rows_an_exam=size)
         for batch in read_label_file(
             settings.label_file.path,
             settings.label_file.format,

@@ -1,14 +1,12 @@
 """Reports and their human codes from a source into the lake."""
 
 import hashlib
-import tempfile
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.contracts import whole
-from pipeline.delivery import Delivery
+from pipeline.delivery import Delivery, waiting_room
 from pipeline.lake_run import Run
 from pipeline.pseudonyms import Pseudonymiser
 from pipeline.readers import read_reports
@@ -28,8 +26,8 @@ def take_in_reports(
     """
     assert settings.path is not None
     gold: list[pa.Table] = []
-    with tempfile.TemporaryDirectory(prefix="radsim-intake-") as folder:
-        delivery = Delivery(run, "reports", settings.path.name, Path(folder))
+    with waiting_room(run) as folder:
+        delivery = Delivery(run, "reports", settings.path.name, folder)
         for batch in read_reports(settings.path, column_mapping(settings), settings.format):
             delivery.reject(_pseudonymised(batch.rejected, pseudonymiser, "key"))
             reports = _pseudonymised(batch.reports, pseudonymiser, "exam_id", "patient_id")

@@ -11,6 +11,9 @@ from pipeline.lake_run import Run
 from pipeline.settings import ManifestSettings
 from pipeline.user_error import UserError
 
+# More names than this are no split names, and may be anything: none of them is shown.
+_SPLIT_NAMES = 5
+
 
 def split_patients(run: Run, exams: pd.DataFrame, settings: ManifestSettings) -> pd.Series:
     """Return the split of each exam, and persist those of patients not seen before.
@@ -57,6 +60,10 @@ def patient_keys(exam_ids: pd.Series, patient_ids: pd.Series) -> pd.Series:
 def _source_splits(splits: pd.Series, keys: pd.Series, settings: ManifestSettings) -> pd.Series:
     named = splits[splits.notna()]
     unknown = sorted(set(named) - set(settings.source_splits))
+    if len(unknown) > _SPLIT_NAMES:
+        raise UserError(
+            f"the label file names {len(unknown):,} splits; is its split column the right one?"
+        )
     if unknown:
         raise UserError(
             f"the label file names a split {unknown[0]!r}; say what it means with "

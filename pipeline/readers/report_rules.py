@@ -65,6 +65,9 @@ def report_batch(
     )
     texts = [chunk.columns[column] for column in columns.text]
     filled = np.stack([flags(pc.is_valid(trimmed(text))) for text in texts], axis=1)
+    # A retraction needs no text of its own: it gets an empty section.
+    filled[flags(pc.equal(status, "retracted")) & ~filled.any(axis=1), 0] = True
+    texts[0] = pc.fill_null(texts[0], "")
     lengths = np.zeros(n_rows, np.int64)
     for text in texts:
         lengths += pc.fill_null(pc.utf8_length(text), 0).to_numpy()

@@ -21,9 +21,7 @@ def ingest(settings: Settings, *, progress: Progress = silent, force: bool = Fal
     Raises
     ------
     UserError
-        No source is named, or one cannot be read at all.
-    ContractBroken
-        The rows break a contract as a whole.
+        No source is named, one cannot be read at all, or the rows break a contract as a whole.
     """
     if settings.reports.path is None and settings.label_file.path is None:
         raise UserError(

@@ -32,9 +32,7 @@ def label(settings: Settings, *, progress: Progress = silent, force: bool = Fals
     Raises
     ------
     UserError
-        The lake has no reports.
-    ContractBroken
-        The labels break their contract as a whole.
+        The lake has no reports, or the labels break their contract as a whole.
     """
     label_scheme(settings.manifest.scheme)
     with Run(Lake.of(settings), "label", {"force": force}) as run:

@@ -31,9 +31,8 @@ def link(settings: Settings, *, progress: Progress = silent, force: bool = False
     Raises
     ------
     UserError
-        There are no labels or no images yet, or none of them belong together.
-    ContractBroken
-        The manifest breaks its contract as a whole, such as a patient in two splits.
+        There are no labels or no images yet, none of them belong together, or the manifest
+        breaks its contract as a whole, such as a patient in two splits.
     """
     scheme = label_scheme(settings.manifest.scheme)
     with Run(Lake.of(settings), "link", {"scheme": scheme.name, "force": force}) as run:
