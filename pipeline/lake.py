@@ -6,6 +6,8 @@ names: a table version that no run names is left over from a run that died, and 
 """
 
 import json
+from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ import pyarrow.dataset as ds
 from pyarrow import fs
 
 from data_contracts import schemas
+from pipeline.object_store import arrow_file_system, failures_of, refuse_unknown_store
 from pipeline.settings import Settings
 from pipeline.user_error import UserError
 
@@ -22,12 +25,24 @@ if TYPE_CHECKING:
 
 
 class Lake:
-    """One lake, on a local disk or an object store."""
+    """One lake, on a local disk or an object store.
+
+    An object store must be able to put a file only where none is yet (S3: ``If-None-Match``), by
+    which two writers of a table are told apart. `storage_options` are deltalake's; what they leave
+    open comes from the environment (``AWS_ENDPOINT_URL``, ``AWS_REGION``, keys ...).
+
+    Raises
+    ------
+    UserError
+        The root is a URL of no supported store.
+    """
 
     def __init__(self, root: str | Path, storage_options: dict[str, str] | None = None) -> None:
         self.root = str(root).rstrip("/")
         self.storage_options = storage_options or {}
         self.is_local = "://" not in self.root
+        if not self.is_local:
+            refuse_unknown_store(self.root)
 
     @classmethod
     def of(cls, settings: Settings) -> "Lake":
@@ -41,7 +56,8 @@ class Lake:
     def state_folder(self) -> Path:
         """Return the local folder for locks, caches and the scheduler's database.
 
-        A lake on an object store keeps them under the working folder.
+        A lake on an object store keeps them in ``.radsim-state`` under the working folder, so each
+        machine that works on it has a pixel cache of its own.
         """
         return Path(self.root) / "state" if self.is_local else Path(".radsim-state").absolute()
 
@@ -51,44 +67,67 @@ class Lake:
 
     def files(self) -> tuple[fs.FileSystem, str]:
         """Return the file system of releases and models, and the root's path in it."""
+        return self._files
+
+    @cached_property
+    def _files(self) -> tuple[fs.FileSystem, str]:
         if self.is_local:
             return fs.LocalFileSystem(), str(Path(self.root).absolute())
-        filesystem, path = fs.FileSystem.from_uri(self.root)
-        return filesystem, path
+        with self.reached():
+            return arrow_file_system(self.root, self.storage_options)
 
-    def runs(self) -> pa.Table:
-        """Return the ledger, a row a finished run (see `data_contracts.schemas.RUNS`)."""
+    def reached(self) -> AbstractContextManager[None]:
+        """Return a context in which an object store's failures become a `UserError`."""
+        return nullcontext() if self.is_local else failures_of(self.root)
+
+    def table(self, name: str, version: int | None = None) -> "DeltaTable":
+        """Return the Delta table, at its last version by default, whether a run names it or not.
+
+        Raises
+        ------
+        deltalake.exceptions.TableNotFoundError
+            It does not exist.
+        """
         from deltalake import DeltaTable
+
+        with self.reached():
+            return DeltaTable(
+                self.table_uri(name), version=version, storage_options=self.storage_options
+            )
+
+    def table_if_any(self, name: str) -> "DeltaTable | None":
+        """Return the Delta table at its last version, None where it does not exist."""
         from deltalake.exceptions import TableNotFoundError
 
         try:
-            ledger = DeltaTable(self.table_uri("runs"), storage_options=self.storage_options)
+            return self.table(name)
         except TableNotFoundError:
-            return schemas.RUNS.empty_table()
-        return _dataset(ledger, self.table_uri("runs"), self.is_local).to_table().cast(schemas.RUNS)
+            return None
 
-    def versions(self) -> dict[str, int]:
+    def runs(self, ledger: "DeltaTable | None" = None) -> pa.Table:
+        """Return the ledger, a row a finished run (see `data_contracts.schemas.RUNS`)."""
+        ledger = ledger or self.table_if_any("runs")
+        if ledger is None:
+            return schemas.RUNS.empty_table()
+        with self.reached():
+            return self._dataset("runs", ledger).to_table().cast(schemas.RUNS)
+
+    def versions(self, ledger: "DeltaTable | None" = None) -> dict[str, int]:
         """Return the current version of each table and of the manifest.
 
-        Versions only grow, so the current one is the greatest that the ledger names.
+        Versions only grow, so the current one is the greatest that the ledger names. `ledger` is
+        table `runs` as it was at some time; now by default.
         """
         current: dict[str, int] = {}
-        for outputs in self.runs()["outputs"].to_pylist():
+        for outputs in self.runs(ledger)["outputs"].to_pylist():
             for name, version in json.loads(outputs).items():
                 current[name] = max(version, current.get(name, -1))
         return current
 
     def dataset(self, name: str, version: int | None = None) -> ds.Dataset | None:
         """Return a table at its current or the named version, None where it has none."""
-        from deltalake import DeltaTable
-
         version = self.versions().get(name) if version is None else version
-        if version is None:
-            return None
-        table = DeltaTable(
-            self.table_uri(name), version=version, storage_options=self.storage_options
-        )
-        return _dataset(table, self.table_uri(name), self.is_local)
+        return None if version is None else self._dataset(name, self.table(name, version))
 
     def read(
         self,
@@ -115,24 +154,24 @@ class Lake:
         if dataset is None:
             empty = (declared or schemas.labels(())).empty_table()
             return empty.select(columns) if columns is not None else empty
-        table = dataset.to_table(columns=columns, filter=where)
+        with self.reached():
+            table = dataset.to_table(columns=columns, filter=where)
         if declared is None:
             return table
         wanted = [field for field in declared if field.name in table.column_names]
         return table.select([field.name for field in wanted]).cast(pa.schema(wanted))
 
+    def _dataset(self, name: str, table: "DeltaTable") -> ds.Dataset:
+        """Return a Delta table as a pyarrow dataset.
 
-def _dataset(table: "DeltaTable", uri: str, is_local: bool) -> ds.Dataset:
-    """Return a Delta table as a pyarrow dataset.
-
-    Local files are read by Arrow's own file system: threads that go through deltalake's, which is
-    written in Python, may abort the process when it ends while they read.
-    """
-    if not is_local:
-        return table.to_pyarrow_dataset()
-    return table.to_pyarrow_dataset(
-        filesystem=fs.SubTreeFileSystem(str(Path(uri).absolute()), fs.LocalFileSystem())
-    )
+        Its files are read by Arrow's own file system: threads that go through deltalake's, which is
+        written in Python, may abort the process when it ends while they read.
+        """
+        filesystem, root = self.files()
+        with self.reached():
+            return table.to_pyarrow_dataset(
+                filesystem=fs.SubTreeFileSystem(f"{root}/tables/{name}", filesystem)
+            )
 
 
 def require(table: pa.Table, what: str, stage: str) -> pa.Table:

@@ -3,11 +3,12 @@
 import json
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 from filelock import FileLock, Timeout
@@ -16,6 +17,9 @@ from data_contracts import schemas
 from pipeline.lake import Lake
 from pipeline.user_error import UserError
 
+if TYPE_CHECKING:
+    from deltalake import CommitProperties, DeltaTable
+
 
 class Run:
     """A stage's writes to a lake, all or nothing.
@@ -23,7 +27,11 @@ class Run:
     Use as a context manager. `append`, `delete` and `overwrite` commit to single tables;
     `commit` then appends the row to `runs` that makes them current. A run that ends without
     `commit` leaves the lake as readers saw it, and the next run that writes those tables first
-    puts them back to their current version. One run at a time writes a local lake.
+    puts them back to their current version.
+
+    One run at a time writes a lake. A local lake is locked; on an object store, where nothing can
+    be, each commit is made only on top of the version that this run saw or made last, so of two
+    runs at once the later to commit ends with an error, and readers never see it.
     """
 
     def __init__(self, lake: Lake, stage: str, parameters: Mapping[str, Any]) -> None:
@@ -36,11 +44,14 @@ class Run:
         self.inputs: dict[str, int] = {}
         self.outputs: dict[str, int] = {}
         self._lock: FileLock | None = None
+        self._ledger: DeltaTable | None = None
+        self._tables: dict[str, DeltaTable | None] = {}
 
     def __enter__(self) -> "Run":
         if self.lake.is_local:
             self._lock = _locked(self.lake)
-        self.current = self.lake.versions()
+        self._ledger = self.lake.table_if_any("runs")
+        self.current = self.lake.versions(self._ledger) if self._ledger else {}
         return self
 
     def __exit__(
@@ -96,19 +107,37 @@ class Run:
 
     def delete(self, name: str, keys: pa.Table) -> None:
         """Delete the rows that agree with a row of `keys` on its columns."""
-        from deltalake import DeltaTable
-
-        if keys.num_rows == 0 or not self._made_current(name):
+        if keys.num_rows == 0 or not self._has_rows(name):
             return
-        table = DeltaTable(self.lake.table_uri(name), storage_options=self.lake.storage_options)
+        table = self._table(name)
+        assert table is not None
         same = " AND ".join(f'row."{column}" = key."{column}"' for column in keys.column_names)
-        merger = table.merge(keys, predicate=same, source_alias="key", target_alias="row")
-        merger.when_matched_delete().execute()
+        with self._alone():
+            table.merge(
+                keys,
+                predicate=same,
+                source_alias="key",
+                target_alias="row",
+                commit_properties=_without_retry(),
+            ).when_matched_delete().execute()
         self.outputs[name] = table.version()
 
     def publish(self, name: str, version: int) -> None:
         """Note a release (a manifest) that this run wrote."""
         self.outputs[name] = version
+
+    def refuse_if_overtaken(self) -> None:
+        """Refuse to go on if another run has committed since this one began.
+
+        Raises
+        ------
+        UserError
+            One has.
+        """
+        ledger = self.lake.table_if_any("runs")
+        before = self._ledger.version() if self._ledger else None
+        if (ledger.version() if ledger else None) != before:
+            raise self._overtaken()
 
     @property
     def changed(self) -> bool:
@@ -121,7 +150,13 @@ class Run:
         return time.monotonic() - self.started
 
     def commit(self, counts: Mapping[str, int]) -> None:
-        """Make what was written current. A run that wrote nothing commits nothing."""
+        """Make what was written current. A run that wrote nothing commits nothing.
+
+        Raises
+        ------
+        UserError
+            Another run has committed since this one began.
+        """
         if not self.changed:
             return
         row = {
@@ -136,7 +171,8 @@ class Run:
             "radsim_version": installed_version("radsim"),
             "committed_at": datetime.now(UTC),
         }
-        self._commit_to("runs", pa.Table.from_pylist([row], schema=schemas.RUNS), mode="append")
+        ledger = pa.Table.from_pylist([row], schema=schemas.RUNS)
+        self._ledger = self._commit_to("runs", self._ledger, ledger, mode="append")
 
     def _reading(self, name: str) -> int | None:
         version = self.current.get(name)
@@ -144,42 +180,92 @@ class Run:
             self.inputs[name] = version
         return version
 
-    def _write(self, name: str, rows: pa.Table | pa.RecordBatchReader, mode: str) -> None:
+    def _write(
+        self, name: str, rows: pa.Table | pa.RecordBatchReader, mode: Literal["append", "overwrite"]
+    ) -> None:
         if isinstance(rows, pa.Table) and rows.num_rows == 0 and mode == "append":
             return
         declared = schemas.FIXED.get(name)
         if isinstance(rows, pa.Table) and declared is not None:
             rows = rows.select(declared.names).cast(declared)
-        if not self._made_current(name):
+        table = self._table(name)
+        if not self._has_rows(name):
             mode = "overwrite"
-        self.outputs[name] = self._commit_to(name, rows, mode)
+        table = self._tables[name] = self._commit_to(name, table, rows, mode)
+        self.outputs[name] = table.version()
 
-    def _made_current(self, name: str) -> bool:
-        """Undo what a run that died left in a table; False where no current version is."""
-        from deltalake import DeltaTable
+    def _has_rows(self, name: str) -> bool:
+        """Say whether this run sees rows in a table, others' or its own."""
+        return name in self.outputs or name in self.current
 
-        if name in self.outputs:
-            return True
-        current = self.current.get(name)
-        if current is None:
-            return False
-        table = DeltaTable(self.lake.table_uri(name), storage_options=self.lake.storage_options)
-        if table.version() != current:
-            table.restore(current)
-        return True
+    def _table(self, name: str) -> "DeltaTable | None":
+        """Return a table as this run left it; first undo what a run that died left in it."""
+        if name not in self._tables:
+            current = self.current.get(name)
+            table = self.lake.table_if_any(name) if current is None else self.lake.table(name)
+            if table is not None and current is not None and table.version() != current:
+                with self._alone():
+                    table.restore(current, commit_properties=_without_retry())
+            self._tables[name] = table
+        return self._tables[name]
 
-    def _commit_to(self, name: str, rows: pa.Table | pa.RecordBatchReader, mode: str) -> int:
-        from deltalake import DeltaTable, write_deltalake
+    def _commit_to(
+        self,
+        name: str,
+        table: "DeltaTable | None",
+        rows: pa.Table | pa.RecordBatchReader,
+        mode: Literal["append", "overwrite"],
+    ) -> "DeltaTable":
+        """Commit on top of the table's version as given, None for a table to be made."""
+        from deltalake import write_deltalake
 
-        uri = self.lake.table_uri(name)
-        options = self.lake.storage_options
-        if mode == "overwrite":
-            write_deltalake(
-                uri, rows, mode="overwrite", schema_mode="overwrite", storage_options=options
-            )
-        else:
-            write_deltalake(uri, rows, mode="append", storage_options=options)
-        return DeltaTable(uri, storage_options=options).version()
+        with self._alone():
+            if table is None:
+                if self.lake.table_if_any(name) is not None:
+                    raise self._overtaken()
+                write_deltalake(
+                    self.lake.table_uri(name),
+                    rows,
+                    mode="error",
+                    storage_options=self.lake.storage_options,
+                    commit_properties=_without_retry(),
+                )
+                return self.lake.table(name, version=0)
+            if mode == "overwrite":
+                write_deltalake(
+                    table,
+                    rows,
+                    mode="overwrite",
+                    schema_mode="overwrite",
+                    commit_properties=_without_retry(),
+                )
+            else:
+                write_deltalake(table, rows, mode="append", commit_properties=_without_retry())
+        return table
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Tell the user when another run has written what this one is writing."""
+        from deltalake.exceptions import CommitFailedError
+
+        try:
+            with self.lake.reached():
+                yield
+        except CommitFailedError:
+            raise self._overtaken() from None
+
+    def _overtaken(self) -> UserError:
+        return UserError(
+            f"{self.lake.root}: another run has written this lake meanwhile, so this one was not "
+            "committed; run it again when no other runs"
+        )
+
+
+def _without_retry() -> "CommitProperties":
+    """Return what makes a commit fail, not move on, where its version is taken already."""
+    from deltalake import CommitProperties
+
+    return CommitProperties(max_commit_retries=0)
 
 
 def _column(value: str | pa.Array | pa.ChunkedArray, rows: int) -> pa.Array | pa.ChunkedArray:

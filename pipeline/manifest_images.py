@@ -64,7 +64,8 @@ def manifest_images(lake: Lake, settings: Settings) -> ManifestImages:
     Raises
     ------
     UserError
-        There is no manifest, or none of its images is in the cache.
+        There is no manifest, none of its images is in the cache, or the cache was moved away or
+        is another machine's.
     """
     from pipeline.images.pixel_cache import open_pixels
 
@@ -79,8 +80,13 @@ def manifest_images(lake: Lake, settings: Settings) -> ManifestImages:
             f"no image of manifest {release.version} is in the pixel cache; run `radsim cache`"
         )
     rows = rows.sort_values(["exam_id", "image_id"], ignore_index=True)
-    pixels = open_pixels(
-        cache_folder(settings, lake), list(rows["shard"]), rows["row"].to_numpy(dtype=np.int64)
-    )
+    folder = cache_folder(settings, lake)
+    try:
+        pixels = open_pixels(folder, list(rows["shard"]), rows["row"].to_numpy(dtype=np.int64))
+    except FileNotFoundError:
+        raise UserError(
+            f"{folder}: the pixel cache of this lake is not here; run `radsim cache`, or name its "
+            "folder with [cache] folder"
+        ) from None
     states = rows[told["classes"]].to_numpy(dtype=np.float32, na_value=np.nan)
     return ManifestImages(release, told, rows, states, pixels, manifest.num_rows - len(rows))

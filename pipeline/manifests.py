@@ -90,7 +90,10 @@ def read_manifest(lake: Lake, release: Release) -> pa.Table:
     """
     filesystem, root = lake.files()
     try:
-        with filesystem.open_input_file(f"{root}/{_place(release.version)}") as file:
+        with (
+            lake.reached(),
+            filesystem.open_input_file(f"{root}/{_place(release.version)}") as file,
+        ):
             content = file.read()
     except FileNotFoundError:
         raise UserError(f"{release.path}: manifest {release.version} is missing") from None
@@ -109,7 +112,13 @@ def manifest_metadata(manifest: pa.Table) -> dict:
 
 
 def publish_manifest(run: Run, rows: pa.Table, told: dict) -> Release:
-    """Write the next release and note it in the run; it is current once the run commits."""
+    """Write the next release and note it in the run; it is current once the run commits.
+
+    Raises
+    ------
+    UserError
+        Another run has committed meanwhile, and may have published a release of this number.
+    """
     version = run.current.get("manifest", 0) + 1
     told = {"version": version, **told, "run_id": run.run_id, "created_at": run.now.isoformat()}
     table = rows.replace_schema_metadata({METADATA_KEY: json.dumps(told).encode()})
@@ -118,9 +127,12 @@ def publish_manifest(run: Run, rows: pa.Table, told: dict) -> Release:
     content = sink.getvalue()
     filesystem, root = run.lake.files()
     place = f"{root}/{_place(version)}"
-    filesystem.create_dir(place.rsplit("/", 1)[0], recursive=True)
-    with filesystem.open_output_stream(place) as file:
-        file.write(content)
+    run.refuse_if_overtaken()
+    with run.lake.reached():
+        if run.lake.is_local:
+            filesystem.create_dir(place.rsplit("/", 1)[0], recursive=True)
+        with filesystem.open_output_stream(place) as file:
+            file.write(content)
     release = Release(
         version=version,
         digest=hashlib.sha256(content).hexdigest(),

@@ -1,11 +1,14 @@
 """Trained models of a lake: their rows, their files, and which one is current."""
 
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+from pyarrow import fs
 
 from pipeline.lake import Lake
 from pipeline.settings import Settings
@@ -43,36 +46,56 @@ def model_path(model_id: str) -> str:
 
 
 def local_model_folder(lake: Lake, model_id: str) -> Path:
-    """Return a local folder with a model's files, fetched if the lake is an object store."""
+    """Return a local folder with a model's files, fetched anew where the object store's changed."""
     if lake.is_local:
         return Path(lake.root) / model_path(model_id)
     folder = lake.state_folder / model_path(model_id)
-    if not folder.is_dir():
-        from pyarrow import fs
+    folder.mkdir(parents=True, exist_ok=True)
+    filesystem, root = lake.files()
+    with lake.reached():
+        stored = filesystem.get_file_info(fs.FileSelector(f"{root}/{model_path(model_id)}"))
+        for info in stored:
+            file = folder / info.base_name
+            if info.is_file and not _is_copy(file, info):
+                _fetch(filesystem, info, file)
+    return folder
 
-        filesystem, root = lake.files()
+
+def _is_copy(file: Path, info: fs.FileInfo) -> bool:
+    if not file.is_file():
+        return False
+    found = file.stat()
+    return (found.st_size, found.st_mtime_ns) == (info.size, info.mtime_ns)
+
+
+def _fetch(filesystem: fs.FileSystem, info: fs.FileInfo, file: Path) -> None:
+    """Copy a file of an object store with its time of change; a reader never sees half of it."""
+    with tempfile.TemporaryDirectory(dir=file.parent) as folder:
+        partial = Path(folder) / file.name
         fs.copy_files(
-            f"{root}/{model_path(model_id)}",
-            str(folder),
+            info.path,
+            str(partial),
             source_filesystem=filesystem,
             destination_filesystem=fs.LocalFileSystem(),
         )
-    return folder
+        os.utime(partial, ns=(info.mtime_ns, info.mtime_ns))
+        partial.replace(file)
 
 
 def store_model_files(lake: Lake, model_id: str, folder: Path) -> None:
     """Copy a model's files from a local folder into the lake."""
-    from pyarrow import fs
-
     filesystem, root = lake.files()
     place = f"{root}/{model_path(model_id)}"
-    filesystem.create_dir(place, recursive=True)
-    fs.copy_files(
-        str(folder),
-        place,
-        source_filesystem=fs.LocalFileSystem(),
-        destination_filesystem=filesystem,
-    )
+    with lake.reached():
+        if lake.is_local:
+            filesystem.create_dir(place, recursive=True)
+        for file in sorted(folder.iterdir()):
+            fs.copy_files(
+                str(file),
+                f"{place}/{file.name}",
+                source_filesystem=fs.LocalFileSystem(),
+                destination_filesystem=filesystem,
+            )
 
 
 def read_embeddings(
