@@ -100,14 +100,24 @@ def failures_of(url: str) -> Iterator[None]:
     Raises
     ------
     UserError
-        The body raised an OSError other than that a file is missing.
+        The body raised an OSError other than that a file is missing, or deltalake's own error for
+        a refusal.
     """
+    from deltalake.exceptions import DeltaError
+
     try:
         yield
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise UserError(f"{url}: {_reason(error)}") from None
+        reason = _reason(error) or "the object store failed in a way that RadSim does not know"
+        raise UserError(f"{url}: {reason}") from None
+    except DeltaError as error:
+        # Its subclasses say something of the table, not of the store.
+        reason = _reason(error) if type(error) is DeltaError else None
+        if reason is None:
+            raise
+        raise UserError(f"{url}: {reason}") from None
 
 
 def _full_name(option: str) -> str:
@@ -115,7 +125,6 @@ def _full_name(option: str) -> str:
     return name if name.startswith("aws_") else f"aws_{name}"
 
 
-def _reason(error: OSError) -> str:
+def _reason(error: Exception) -> str | None:
     said = "_".join(str(error).lower().split())
-    known = (reason for pattern, reason in _REASONS if re.search(pattern, said))
-    return next(known, "the object store failed in a way that RadSim does not know")
+    return next((reason for pattern, reason in _REASONS if re.search(pattern, said)), None)

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from deltalake.exceptions import DeltaError, TableNotFoundError
 from PIL import Image
 from pyarrow import fs
 
@@ -21,7 +22,7 @@ from pipeline.lake import Lake
 from pipeline.lake_run import Run
 from pipeline.manifests import publish_manifest, read_manifest, releases
 from pipeline.models import local_model_folder, store_model_files
-from pipeline.object_store import arrow_file_system
+from pipeline.object_store import arrow_file_system, failures_of
 from pipeline.settings import Settings
 from pipeline.settings_file import load_settings
 from pipeline.stages.cache import cache
@@ -279,6 +280,19 @@ def test_a_store_that_refuses_is_told_in_one_line(refusing: str) -> None:
     with pytest.raises(UserError) as told:
         local_model_folder(lake, "model-1")
     assert_one_line_without_secret(told.value, "s3://bucket/lake: the object store refused")
+
+
+@pytest.mark.parametrize("kind", [OSError, DeltaError])
+def test_what_libraries_quote_is_not_repeated(kind: type[Exception]) -> None:
+    with pytest.raises(UserError) as told, failures_of("s3://bucket/lake"):
+        raise kind(f"Failed to write:\n  lacked the necessary\n  privileges for {SECRET}")
+    assert_one_line_without_secret(told.value, "s3://bucket/lake: the object store refused")
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError("a"), TableNotFoundError("disconnected")])
+def test_what_is_missing_is_no_failure_of_the_store(error: Exception) -> None:
+    with pytest.raises(type(error)), failures_of("s3://bucket/lake"):
+        raise error
 
 
 def test_a_store_that_cannot_be_reached_is_told_in_one_line() -> None:
