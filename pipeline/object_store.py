@@ -110,14 +110,14 @@ def failures_of(url: str) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except OSError as error:
-        reason = _reason(error) or "the object store failed in a way that RadSim does not know"
-        raise UserError(f"{url}: {reason}") from None
+        told = _reason(error) or "the object store failed in a way that RadSim does not know"
+        raise UserError(f"{url}: {told}") from None
     except DeltaError as error:
         # Its subclasses say something of the table, not of the store.
-        reason = _reason(error) if type(error) is DeltaError else None
-        if reason is None:
+        refusal = _reason(error) if type(error) is DeltaError else None
+        if refusal is None:
             raise
-        raise UserError(f"{url}: {reason}") from None
+        raise UserError(f"{url}: {refusal}") from None
 
 
 def _full_name(option: str) -> str:
