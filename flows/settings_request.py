@@ -51,10 +51,14 @@ class SettingsRequest:
         return load_settings(self.config, overrides)
 
     def arguments(self) -> list[str]:
-        """Return the command line's words that ask for the same settings again."""
+        """Return the command line's words that ask for the same settings again.
+
+        Options of an object store may be secrets: their values are left out.
+        """
         words = [] if self.config is None else ["--config", str(self.config)]
         for name, value in self.assignments:
-            words += ["--set", f"{name}={_as_toml(value)}"]
+            shown = "..." if name.startswith("lake.storage_options") else _as_toml(value)
+            words += ["--set", f"{name}={shown}"]
         return words
 
 

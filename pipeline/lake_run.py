@@ -65,10 +65,7 @@ class Run:
 
     def read(self, name: str, columns: list[str] | None = None, where: Any = None) -> pa.Table:
         """Read a table at the version that was current when the run began, and note it."""
-        version = self._reading(name)
-        if version is None:
-            return Lake.read(self.lake, name, columns, where, version=None)
-        return self.lake.read(name, columns, where, version=version)
+        return self.lake.read(name, columns, where, self._reading(name))
 
     def scan(
         self, name: str, columns: list[str] | None = None, rows: int = 20_000

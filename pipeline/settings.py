@@ -5,9 +5,9 @@ TOML file; `pipeline.settings_file` reads that file and writes a commented examp
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 
@@ -15,6 +15,16 @@ def _is_cron(expression: str) -> str:
     if expression and len(expression.split()) != 5:
         raise ValueError("a cron expression has five fields, such as '0 2 * * *'")
     return expression
+
+
+def _as_texts(options: Any) -> Any:
+    """Write an option's value as object stores take it: true, not True."""
+    if not isinstance(options, dict):
+        return options
+    return {
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in options.items()
+    }
 
 
 class _Section(BaseModel):
@@ -27,8 +37,9 @@ class LakeSettings(_Section):
     root: str = Field(
         "radsim-lake", description="Folder or object-store URL (s3://...) of the lake."
     )
-    storage_options: dict[str, str] = Field(
+    storage_options: Annotated[dict[str, str], BeforeValidator(_as_texts)] = Field(
         default_factory=dict,
+        repr=False,
         description="Options of the object store, as deltalake takes them; keep secrets in the "
         "environment instead.",
     )

@@ -71,3 +71,9 @@ def test_its_words_ask_for_the_same_settings_again(tmp_path: Path) -> None:
 def test_a_wrong_setting_is_named() -> None:
     with pytest.raises(UserError, match="did you mean 'train'"):
         settings_request(None, None, ["trian.seed=1"]).load()
+
+
+def test_the_words_do_not_repeat_the_keys_of_an_object_store() -> None:
+    request = settings_request(None, None, ["lake.storage_options.AWS_SECRET_ACCESS_KEY=planted"])
+    assert request.load().lake.storage_options == {"AWS_SECRET_ACCESS_KEY": "planted"}
+    assert "planted" not in " ".join(request.arguments())

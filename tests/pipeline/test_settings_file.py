@@ -93,3 +93,10 @@ def test_call_beats_environment_beats_file(tmp_path: Path, monkeypatch: pytest.M
 def test_splits_must_add_up(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="must add up to 1"):
         load_settings(written(tmp_path, "[manifest]\ntrain = 0.9\nval = 0.2\ntest = 0.1\n"))
+
+
+def test_options_of_an_object_store_are_texts_and_are_not_shown(tmp_path: Path) -> None:
+    file = written(tmp_path, "[lake.storage_options]\nAWS_ALLOW_HTTP = true\nKEY = 'secret-key'\n")
+    lake = load_settings(file).lake
+    assert lake.storage_options == {"AWS_ALLOW_HTTP": "true", "KEY": "secret-key"}
+    assert "secret-key" not in repr(lake)
