@@ -3,7 +3,7 @@
 import json
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from data_contracts import schemas
 from pipeline.lake import Lake
+from pipeline.stage_summary import StageSummary
 from pipeline.user_error import UserError
 
 if TYPE_CHECKING:
@@ -170,6 +171,27 @@ class Run:
         }
         ledger = pa.Table.from_pylist([row], schema=schemas.RUNS)
         self._ledger = self._commit_to("runs", self._ledger, ledger, mode="append")
+
+    def summary(
+        self,
+        counts: Mapping[str, int],
+        parts: Sequence[str] = (),
+        notes: Sequence[str] = (),
+        figures: Mapping[str, list[dict[str, Any]]] | None = None,
+    ) -> StageSummary:
+        """Return what the run tells of itself (see `StageSummary`); call it after `commit`."""
+        return StageSummary(
+            stage=self.stage,
+            run_id=self.run_id if self.changed else "",
+            outcome="committed" if self.changed else "unchanged",
+            counts=dict(counts),
+            parts=tuple(parts),
+            inputs=dict(self.inputs),
+            outputs=dict(self.outputs),
+            seconds=self.seconds,
+            notes=tuple(notes),
+            figures=dict(figures or {}),
+        )
 
     def _reading(self, name: str) -> int | None:
         version = self.current.get(name)

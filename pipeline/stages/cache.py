@@ -61,17 +61,7 @@ def cache(settings: Settings, *, progress: Progress = silent, force: bool = Fals
             "quarantined": len(failed),
         }
         run.commit(counts)
-        return StageSummary(
-            stage="cache",
-            run_id=run.run_id if run.changed else "",
-            outcome="committed" if run.changed else "unchanged",
-            counts=counts,
-            parts=("cached", "unchanged", "quarantined"),
-            inputs=run.inputs,
-            outputs=run.outputs,
-            seconds=run.seconds,
-            notes=notes,
-        )
+        return run.summary(counts, parts=("cached", "unchanged", "quarantined"), notes=notes)
 
 
 def _decode_and_commit(

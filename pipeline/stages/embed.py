@@ -45,6 +45,7 @@ def embed(settings: Settings, *, progress: Progress = silent, force: bool = Fals
 
     with Run(Lake.of(settings), "embed", {"force": force}) as run:
         images = manifest_images(run.lake, settings)
+        run.inputs["manifest"] = images.release.version
         model = current_model(run.lake)
         model_id = model["model_id"]
         untrained = untrained_id(settings)
@@ -71,15 +72,9 @@ def embed(settings: Settings, *, progress: Progress = silent, force: bool = Fals
         if "embeddings" in run.outputs:
             _index_gallery(run, model_id)
         run.commit(counts)
-        return StageSummary(
-            stage="embed",
-            run_id=run.run_id if run.changed else "",
-            outcome="committed" if run.changed else "unchanged",
-            counts=counts,
+        return run.summary(
+            counts,
             parts=("embedded", "unchanged"),
-            inputs={**run.inputs, "manifest": images.release.version},
-            outputs=run.outputs,
-            seconds=run.seconds,
             notes=(f"embedded with {model_id} and with the untrained network",),
         )
 

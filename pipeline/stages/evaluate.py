@@ -37,6 +37,7 @@ def evaluate(
     """
     with Run(Lake.of(settings), "evaluate", {"force": force}) as run:
         images = manifest_images(run.lake, settings)
+        run.inputs["manifest"] = images.release.version
         model = current_model(run.lake)
         truth = _truth(run, settings, images)
         require(run.read("embeddings", ["image_id"]), "embeddings", "embed")
@@ -46,11 +47,8 @@ def evaluate(
         counts = {"exams": truth.rows["exam_id"].nunique(), "images": len(truth.rows)}
         notes = _notes(settings, truth)
         if not force and {"model_id": model["model_id"], "content_hash": made_of} in known:
-            return StageSummary(
-                stage="evaluate",
-                counts=counts,
-                inputs=run.inputs,
-                seconds=run.seconds,
+            return run.summary(
+                counts,
                 notes=(*notes, f"{model['model_id']} is evaluated already"),
                 figures={"measures": measure_table(run.lake, settings)},
             )
@@ -71,17 +69,7 @@ def evaluate(
         progress(len(compared), len(compared), "measured")
         _commit(run, rows, images, made_of)
         run.commit(counts)
-    return StageSummary(
-        stage="evaluate",
-        run_id=run.run_id,
-        outcome="committed",
-        counts=counts,
-        inputs={**run.inputs, "manifest": images.release.version},
-        outputs=run.outputs,
-        seconds=run.seconds,
-        notes=notes,
-        figures={"measures": measure_table(run.lake, settings)},
-    )
+    return run.summary(counts, notes=notes, figures={"measures": measure_table(run.lake, settings)})
 
 
 def measure_table(lake: Lake, settings: Settings) -> list[dict[str, Any]]:

@@ -68,17 +68,7 @@ def index(settings: Settings, *, progress: Progress = silent, force: bool = Fals
         }
         counts["quarantined"] = len(files) - counts["indexed"] - counts["unchanged"]
         run.commit(counts)
-        return StageSummary(
-            stage="index",
-            run_id=run.run_id if run.changed else "",
-            outcome="committed" if run.changed else "unchanged",
-            counts=counts,
-            parts=("indexed", "unchanged", "quarantined"),
-            inputs=run.inputs,
-            outputs=run.outputs,
-            seconds=run.seconds,
-            notes=notes,
-        )
+        return run.summary(counts, parts=("indexed", "unchanged", "quarantined"), notes=notes)
 
 
 def image_rules(settings: ImageSettings) -> ImageRules:

@@ -42,14 +42,4 @@ def ingest(settings: Settings, *, progress: Progress = silent, force: bool = Fal
         if not pseudonymiser.active:
             notes.append("no pseudonym key is set: identifiers are kept as they came")
         run.commit(counts)
-        return StageSummary(
-            stage="ingest",
-            run_id=run.run_id if run.changed else "",
-            outcome="committed" if run.changed else "unchanged",
-            counts=counts,
-            parts=_PARTS,
-            inputs=run.inputs,
-            outputs=run.outputs,
-            seconds=run.seconds,
-            notes=tuple(notes),
-        )
+        return run.summary(counts, parts=_PARTS, notes=tuple(notes))

@@ -39,7 +39,7 @@ def label(settings: Settings, *, progress: Progress = silent, force: bool = Fals
         reports = run.read("reports", ["exam_id", "content_hash", "status"])
         if reports.num_rows == 0 and "file_labels" in run.current:
             # A road that starts from a label file has nothing to label.
-            return StageSummary(stage="label", seconds=run.seconds)
+            return run.summary({})
         require(reports, "reports", "ingest")
         labeler = rule_labeler()
         current = reports.filter(pc.not_equal(reports["status"], "retracted"))
@@ -71,15 +71,9 @@ def label(settings: Settings, *, progress: Progress = silent, force: bool = Fals
         run.commit(counts)
         scheme = settings.manifest.scheme
         shares = prevalence(Lake.of(settings).read("labels"), scheme)
-        return StageSummary(
-            stage="label",
-            run_id=run.run_id if run.changed else "",
-            outcome="committed" if run.changed else "unchanged",
-            counts=counts,
+        return run.summary(
+            counts,
             parts=("labelled", "unchanged", "quarantined"),
-            inputs=run.inputs,
-            outputs=run.outputs,
-            seconds=run.seconds,
             notes=notes,
             figures={f"prevalence ({scheme})": shares},
         )

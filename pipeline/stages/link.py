@@ -66,15 +66,9 @@ def link(settings: Settings, *, progress: Progress = silent, force: bool = False
             notes = (f"manifest {release.version} is {release.path}", *notes)
         run.commit(counts)
         progress(len(exams), len(exams), "exams linked")
-        return StageSummary(
-            stage="link",
-            run_id=run.run_id if run.changed else "",
-            outcome="committed" if run.changed else "unchanged",
-            counts=counts,
+        return run.summary(
+            counts,
             parts=("linked", "unlinked"),
-            inputs=run.inputs,
-            outputs=run.outputs,
-            seconds=run.seconds,
             notes=notes or (f"manifest {run.current['manifest']} stands",),
             figures={"splits": _split_sizes(held.kept)},
         )

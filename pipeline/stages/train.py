@@ -40,6 +40,7 @@ def train(settings: Settings, *, progress: Progress = silent, force: bool = Fals
     """
     with Run(Lake.of(settings), "train", {"force": force}) as run:
         images = manifest_images(run.lake, settings)
+        run.inputs["manifest"] = images.release.version
         model_id = _model_id(images, settings)
         known = set(run.read("models", ["model_id"])["model_id"].to_pylist())
         keys = patient_keys(images.rows["exam_id"], images.rows["patient_id"])
@@ -50,11 +51,8 @@ def train(settings: Settings, *, progress: Progress = silent, force: bool = Fals
             )
         counts = {"training images": len(rows), "validation images": len(validation)}
         if model_id in known and not force:
-            return StageSummary(
-                stage="train",
-                counts=counts,
-                inputs=run.inputs,
-                seconds=run.seconds,
+            return run.summary(
+                counts,
                 notes=(f"{model_id} is trained on manifest {images.release.version} already",),
             )
         groups = pd.factorize(keys)[0]
@@ -79,16 +77,8 @@ def train(settings: Settings, *, progress: Progress = silent, force: bool = Fals
         run.delete("models", pa.table({"model_id": [model_id]}))
         run.append("models", whole(run, "models", stamped))
         run.commit(counts)
-        return StageSummary(
-            stage="train",
-            run_id=run.run_id,
-            outcome="committed",
-            counts=counts,
-            inputs={**run.inputs, "manifest": images.release.version},
-            outputs=run.outputs,
-            seconds=run.seconds,
-            notes=_notes(model_id, images),
-            figures={"training": _history(fitted)},
+        return run.summary(
+            counts, notes=_notes(model_id, images), figures={"training": _history(fitted)}
         )
 
 
