@@ -39,16 +39,11 @@ class Scheme:
     normal_class: str
     device_classes: tuple[str, ...]
     members: dict[str, tuple[str, ...]]
-    representatives: dict[str, str]
     abnormal: tuple[str, ...]
 
     def findings(self, label_class: str) -> tuple[str, ...]:
         """Return the findings of a class, descendants included; raise `KeyError` if unknown."""
         return self.members[label_class]
-
-    def representative(self, label_class: str) -> str:
-        """Return the finding that stands for a class, such as the first one the scheme lists."""
-        return self.representatives[label_class]
 
     def project(self, labels: pa.Table) -> pa.Table:
         """Return the states of the classes.
@@ -150,7 +145,6 @@ def load_scheme(name: str, vocabulary: Vocabulary | None = None) -> Scheme:
         normal_class=str(normal_class),
         device_classes=tuple(map(str, file.texts("device_classes"))),
         members=members,
-        representatives={name: findings[0] for name, findings in listed.items() if findings},
         abnormal=tuple(f.id for f in vocabulary.findings if not (f.device or f.normal)),
         listed=tuple(listed.items()),
     )

@@ -128,8 +128,7 @@ class TrainSettings(_Section):
     finetune_epochs: int = Field(
         0,
         ge=0,
-        description="Epochs of the whole network after that; 0 trains the head alone, which "
-        "was as good on every set tried so far.",
+        description="Epochs of the whole network after that; 0 trains the head alone.",
     )
     frozen_stages: int = Field(
         4, ge=0, description="First stages of the backbone that stay as pretrained."

@@ -7,21 +7,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data_contracts import schemas
+from pipeline.readers.delivered_rows import delivered
 from pipeline.readers.rejected_rows import rejected_table
 from pipeline.readers.row_chunk import RowChunk, flags, reject
 
-LABELS = pa.schema(
-    [
-        pa.field("exam_id", pa.string(), nullable=False),
-        pa.field("patient_id", pa.string()),
-        pa.field("split", pa.string()),
-        pa.field("scheme", pa.string(), nullable=False),
-        pa.field("class", pa.string(), nullable=False),
-        pa.field("state", pa.int8()),
-        pa.field("source", pa.string(), nullable=False),
-        pa.field("reference", pa.string(), nullable=False),
-    ]
-)
+LABELS = delivered(schemas.FILE_LABELS)
 
 # How files spell a state; blank is null, not mentioned.
 STATES = {"1": 1, "1.0": 1, "0": 0, "0.0": 0, "-1": -1, "-1.0": -1}

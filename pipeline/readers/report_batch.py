@@ -4,30 +4,11 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from data_contracts.schemas import SECTIONS, TIMESTAMP
+from data_contracts import schemas
+from pipeline.readers.delivered_rows import delivered
 
-REPORTS = pa.schema(
-    [
-        pa.field("exam_id", pa.string(), nullable=False),
-        pa.field("patient_id", pa.string()),
-        pa.field("exam_time", TIMESTAMP),
-        pa.field("site", pa.string()),
-        pa.field("status", pa.string(), nullable=False),
-        pa.field("sections", SECTIONS, nullable=False),
-        pa.field("source", pa.string(), nullable=False),
-        pa.field("reference", pa.string(), nullable=False),
-    ]
-)
-
-GOLD = pa.schema(
-    [
-        pa.field("exam_id", pa.string(), nullable=False),
-        pa.field("coding", pa.string(), nullable=False),
-        pa.field("code", pa.string(), nullable=False),
-        pa.field("source", pa.string(), nullable=False),
-        pa.field("reference", pa.string(), nullable=False),
-    ]
-)
+REPORTS = delivered(schemas.REPORTS)
+GOLD = delivered(schemas.GOLD)
 
 
 @dataclass(frozen=True)

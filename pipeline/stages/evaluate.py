@@ -180,13 +180,20 @@ def _figures(
 def _normal_centroid(
     images: ManifestImages, place: pd.Series, embeddings: np.ndarray
 ) -> np.ndarray | None:
-    """Return the mean embedding of normal training exams, None where there are none."""
-    normal_class = images.told["normal_class"]
-    chosen = images.rows[(images.rows["split"] == "train") & (images.rows[normal_class] == 1)][
-        "image_id"
-    ]
-    at = place.reindex(chosen).dropna().to_numpy(dtype=np.int64)
-    return embeddings[at].mean(axis=0) if len(at) else None
+    """Return the centroid of the embedded normal training exams, None where there are none."""
+    from training import evaluation_labels
+    from training.normality import normal_centroid
+
+    told = images.told
+    _, normal, _ = evaluation_labels(
+        images.states, told["classes"], told["normal_class"], told["device_classes"]
+    )
+    at = place.reindex(images.rows["image_id"]).to_numpy(dtype=np.float64, na_value=np.nan)
+    chosen = normal & (images.rows["split"] == "train").to_numpy() & ~np.isnan(at)
+    if not chosen.any():
+        return None
+    rows = embeddings[at[chosen].astype(np.int64)]
+    return normal_centroid(rows, np.ones(len(rows), dtype=bool))
 
 
 def _made_of(
