@@ -14,7 +14,8 @@ nearest_after
 hedge_within_negation
     «No opacity suspicious for pneumonia» denies both; «no effusion, possible pneumonia» does not.
 one_diagnosis_of_several
-    «atelectasis or infiltrate», «atelectasis versus infiltrate», asserted: both uncertain.
+    «atelectasis or infiltrate», «atelectasis versus infiltrate», asserted: both uncertain. So is
+    the one finding of «atelectasis versus aspiration», «nodule or nipple shadow».
 question_mark
     A question mark makes what it follows or directly precedes uncertain.
 hedge_within_advice
@@ -30,6 +31,7 @@ from typing import NamedTuple
 from labelers.vocabulary.cue_terms import Cue
 
 _HEDGE_REACH = 14  # tokens over which a hedge is followed through its clause
+_PLACE = 6  # tokens between a finding and the «versus» that sets it against something
 
 
 class FoundCue(NamedTuple):
@@ -108,6 +110,7 @@ def decide(
     _question_marks(words, heads, decisions)
     if len(heads) > 1:
         _choices(words, heads, decisions, clause, grammar)
+    _alternatives(words, heads, decisions, clause, grammar)
     return decisions
 
 
@@ -216,7 +219,9 @@ def _reached_backward(
             continue
         last = before[-1]
         gap = words[heads[last].end : cue.start]
-        if len(gap) > (cue.cue.reach or 12) or gap[-1:] == [","]:
+        if len(gap) > (cue.cue.reach or 12) or (
+            gap[-1:] == [","] and (len(gap) > 1 or cue.cue.category != "resolved")
+        ):
             continue
         plural = words[cue.start] in grammar["plural"]
         reached.setdefault(last, cue)
@@ -277,3 +282,29 @@ def _choices(
         for number in members:
             if decisions[number].assertion == "present":
                 decisions[number] = decision
+
+
+def _alternatives(
+    words: list[str],
+    heads: list[Head],
+    decisions: list[Decision],
+    clause: list[int],
+    grammar: Grammar,
+) -> None:
+    """Make a finding uncertain that is set against something that is no finding.
+
+    «or» must follow directly; «versus» may follow the place («atelectasis at the base versus …»).
+    """
+    if grammar["choice"].isdisjoint(words):
+        return
+    for number, head in enumerate(heads):
+        if decisions[number].assertion != "present" or not head.choice:
+            continue
+        stop = heads[number + 1].start if number + 1 < len(heads) else len(words)
+        for token in range(head.end, min(stop, head.end + _PLACE)):
+            word = words[token]
+            if word == "," or clause[token] != clause[head.start]:
+                break
+            if word in grammar["choice"] and (token == head.end or word != "or"):
+                decisions[number] = Decision("uncertain", token, token + 1)
+                break

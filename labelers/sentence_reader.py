@@ -47,6 +47,11 @@ class SentenceReader:
         self._finder = PhraseFinder(vocabulary)
         self._rules = rule_table(vocabulary.rules)
         self._by_id = vocabulary.by_id
+        self._hedges = frozenset(
+            number
+            for number, cue in enumerate(vocabulary.cues)
+            if cue.category == "uncertain" and cue.direction == "forward"
+        )
         # A joined mention covers a bare one of the same finding, or a more general one.
         self._covered = {f: {f, *vocabulary.ancestors(f)} for f in vocabulary.finding_ids}
 
@@ -64,7 +69,7 @@ class SentenceReader:
         tokens, matches = self._finder.find(sentence)
         if not matches:
             return []
-        parts = _Parts(matches)
+        parts = _Parts(matches, self._hedges)
         if not parts.findings and not parts.predicates:
             return []
         clause = parts.clauses(len(tokens.words))
@@ -151,7 +156,7 @@ class SentenceReader:
 class _Parts:
     """The matches of a sentence by role, overlaps resolved: the longest phrase counts."""
 
-    def __init__(self, matches: list[Match]) -> None:
+    def __init__(self, matches: list[Match], hedges: frozenset[int]) -> None:
         self.findings: list[Match] = []
         self.anatomies: list[Term] = []
         self.predicates: list[Term] = []
@@ -184,6 +189,8 @@ class _Parts:
         inside = {token for match in self.findings for token in range(match.start, match.end)}
         self.cues = [c for c in self.cues if inside.isdisjoint(range(c.start, c.end))]
         held = {t for c in self.cues for t in range(c.start + 1, c.end)} | inside
+        # «may be | compatible with»: a hedge reaches over the terminator right after it.
+        held |= {c.end for c in self.cues if any(v in hedges for r, v in c.entries if r == "cue")}
         self.ends = sorted(set(self.ends) - held)
         self.findings.sort(key=lambda match: match.start)
         self.anatomies.sort()

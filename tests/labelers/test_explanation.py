@@ -11,7 +11,7 @@ def test_mentions_cues_and_reasons_are_told(labeler: RuleLabeler) -> None:
     assert "«pneumonia» pneumonia, uncertain by «possible» [left, lower lobe]" in shown
     assert "Cardiomegaly: negative (excluded by normal_heart_size)" in shown
     assert "Effusion: negative (pleural_effusion)" in shown
-    assert "No_Finding: negative (stated: lung_opacity, pneumonia)" in shown
+    assert "No_Finding: negative (stated: lung_opacity, lung_infection, pneumonia)" in shown
     assert "Hernia" not in shown
 
 
