@@ -219,10 +219,10 @@ def _reached_backward(
             continue
         last = before[-1]
         gap = words[heads[last].end : cue.start]
-        if len(gap) > (cue.cue.reach or 12) or (
-            gap[-1:] == [","] and (len(gap) > 1 or cue.cue.category != "resolved")
-        ):
+        if len(gap) > (cue.cue.reach or 12):
             continue
+        if gap[-1:] == [","] and (len(gap) > 1 or last + 1 < len(heads)):
+            continue  # «effusion, possible pneumonia», but «nodule, likely artifact»
         plural = words[cue.start] in grammar["plural"]
         reached.setdefault(last, cue)
         for number in reversed(before[:-1]):
@@ -268,7 +268,10 @@ def _choices(
             continue
         link = words[heads[first].end : heads[second].start]
         place = next((i for i, w in enumerate(link) if w in grammar["choice"]), None)
-        if place is None or len(link) > 6 or place > 1 or heads[first].end > heads[second].start:
+        if place is None or len(link) > 6 or heads[first].end > heads[second].start:
+            continue
+        # «atelectasis, aspiration or pneumonia»: a member of the list may be no finding.
+        if place > 1 and not (link[0] == "," and place == len(link) - 1):
             continue
         start = heads[first].end + place
         decision = Decision("uncertain", start, start + 1)

@@ -161,7 +161,7 @@ class _Parts:
         self.anatomies: list[Term] = []
         self.predicates: list[Term] = []
         self.cues: list[Match] = []
-        self.ends: list[int] = []
+        terminators: list[Match] = []
         self.modifiers: FoundModifiers = {}
         matches.sort(key=lambda match: (match.start - match.end, match.start))
         naming: set[int] = set()
@@ -178,7 +178,7 @@ class _Parts:
                 if "cue" in roles:
                     self.cues.append(match)
             if "terminator" in roles:
-                self.ends.append(match.start)
+                terminators.append(match)
             for role, value in match.entries:
                 if role in MODIFIERS:
                     taken = modifying.setdefault(role, set())
@@ -189,9 +189,12 @@ class _Parts:
         inside = {token for match in self.findings for token in range(match.start, match.end)}
         self.cues = [c for c in self.cues if inside.isdisjoint(range(c.start, c.end))]
         held = {t for c in self.cues for t in range(c.start + 1, c.end)} | inside
-        # «may be | compatible with»: a hedge reaches over the terminator right after it.
-        held |= {c.end for c in self.cues if any(v in hedges for r, v in c.entries if r == "cue")}
-        self.ends = sorted(set(self.ends) - held)
+        # A hedge reaches over the terminator right after it: «may be compatible with».
+        hedged = {c.end for c in self.cues if any(v in hedges for r, v in c.entries if r == "cue")}
+        for match in terminators:
+            if match.start in hedged:
+                held.update(range(match.start, match.end))
+        self.ends = {match.start for match in terminators} - held
         self.findings.sort(key=lambda match: match.start)
         self.anatomies.sort()
         self.predicates.sort()
@@ -210,7 +213,7 @@ class _Parts:
 
     def clauses(self, length: int) -> list[int]:
         """Return the number of the clause of each token."""
-        clause, number, marks = [], 0, set(self.ends)
+        clause, number, marks = [], 0, self.ends
         for token in range(length):
             number += token in marks
             clause.append(number)
