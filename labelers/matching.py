@@ -37,6 +37,7 @@ class PhraseFinder:
     def __init__(self, vocabulary: Vocabulary) -> None:
         with spacy_without_torch():
             import spacy
+            from spacy.attrs import IDX, LENGTH
             from spacy.matcher import PhraseMatcher
 
         nlp = spacy.blank("en")
@@ -45,6 +46,7 @@ class PhraseFinder:
         by_entries: dict[tuple[Entry, ...], list[str]] = {}
         for phrase, entries in vocabulary.phrases.items():
             by_entries.setdefault(entries, []).append(phrase)
+        self._places = [IDX, LENGTH]
         self._entries: dict[int, tuple[Entry, ...]] = {}
         for number, (entries, phrases) in enumerate(by_entries.items()):
             key = f"entries {number}"
@@ -63,11 +65,11 @@ class PhraseFinder:
         doc = self._tokenizer(folded)
         entries = self._entries
         matches = [Match(start, end, entries[key]) for key, start, end in self._matcher(doc)]
-        words, starts = [], []
-        for token in doc:
-            words.append(token.text)
-            starts.append(token.idx)
-        ends = [start + len(word) for start, word in zip(starts, words, strict=True)]
+        # Two columns of the whole sentence: an object a token would cost more than the matching.
+        places = doc.to_array(self._places)
+        starts, lengths = places[:, 0].tolist(), places[:, 1].tolist()
+        ends = [start + length for start, length in zip(starts, lengths, strict=True)]
+        words = [folded[start:end] for start, end in zip(starts, ends, strict=True)]
         if origin is not None:
             ends = [origin[end - 1] + 1 for end in ends]
             starts = [origin[start] for start in starts]

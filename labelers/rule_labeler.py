@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from labelers.aggregation import NOT_MENTIONED, aggregate, hierarchy_of
 from labelers.schemes import load_scheme
 from labelers.sections import split_sections
-from labelers.sentence_store import SentenceStore
+from labelers.sentence_store import DIGITS, SentenceStore
 from labelers.sentences import split_sentences
 from labelers.vocabulary import Vocabulary, load_vocabulary
 from labelers.vocabulary.loader import ASSERTIONS, MODIFIERS
@@ -220,6 +220,7 @@ class RuleLabeler:
         context_kinds = self.vocabulary.context_kinds
         headings = self.vocabulary.headings
         for exam, number, kind, text in sections:
+            keys = text.translate(DIGITS)
             plain = kind.strip().lower()
             if plain in _UNSECTIONED:
                 stretches = split_sections(text, self.vocabulary)
@@ -228,10 +229,10 @@ class RuleLabeler:
             for stretch_kind, begin, end in stretches:
                 known = store.numbers_of(stretch_kind)
                 for left, right in split_sentences(text, begin, end):
-                    sentence = text[left:right]
-                    place = known.get(sentence)
+                    place = known.get(keys[left:right])
                     if place is None:
-                        place = store.add(stretch_kind, sentence, stretch_kind in context_kinds)
+                        context = stretch_kind in context_kinds
+                        place = store.add(stretch_kind, text[left:right], context)
                     exams.append(exam)
                     numbers.append(number)
                     offsets.append(left)

@@ -1,7 +1,9 @@
 """Mentions of distinct sentences as columns: each sentence is read once.
 
-The key is (section kind, exact sentence text). A store lives in memory and only grows; its owner
-replaces it when it holds too many sentences.
+The key is (section kind, exact sentence text, each digit as 0): phrases are compared with digits
+as 0 (`vocabulary.patterns.fold`), so sentences that differ in digits alone have the same mentions
+at the same offsets. A store lives in memory and only grows; its owner replaces it when it holds
+too many sentences.
 """
 
 from array import array
@@ -12,6 +14,8 @@ from numpy.typing import NDArray
 from labelers.aggregation import IN_IMPRESSION, NOT_MENTIONED, QUALIFIED
 from labelers.sentence_reader import SentenceMention, SentenceReader
 from labelers.vocabulary.loader import ASSERTIONS, MODIFIERS
+
+DIGITS = str.maketrans("123456789", "000000000")
 
 INT_COLUMNS = ("start", "end", "finding", "assertion", "cue_start", "cue_end", "cue", *MODIFIERS)
 
@@ -42,16 +46,21 @@ class SentenceStore:
         return len(self._first) - 1
 
     def numbers_of(self, kind: str) -> dict[str, int]:
-        """Return the sentences of a section kind that are known, with their numbers."""
+        """Return the known sentences of a section kind, digits as 0, with their numbers."""
         return self._numbers.setdefault(kind, {})
 
     def add(self, kind: str, sentence: str, context: bool) -> int:
         """Read a sentence that is not known yet and return its number."""
         number = len(self)
-        self._numbers.setdefault(kind, {})[sentence] = number
-        for mention in self._reader.read(sentence, context):
+        mentions = self._reader.read(sentence, context)
+        for mention in mentions:
             self._append(mention, sentence, kind, context)
         self._first.append(len(self._state))
+        key = sentence.translate(DIGITS)
+        # The words of a cue are part of what is kept: with a digit in them they are this
+        # sentence's own.
+        if all(key[m.cue_start : m.cue_end] == sentence[m.cue_start : m.cue_end] for m in mentions):
+            self._numbers.setdefault(kind, {})[key] = number
         return number
 
     def _append(self, mention: SentenceMention, sentence: str, kind: str, context: bool) -> None:
@@ -92,16 +101,17 @@ class SentenceStore:
         tuple
             For each mention the position of its sentence in `sentences`, and the columns.
         """
-        first = np.array(self._first, dtype=np.int64)
+        first = np.frombuffer(self._first, dtype=np.int32)
         counts = (first[1:] - first[:-1])[sentences]
         position = np.repeat(np.arange(len(sentences)), counts)
         before = np.cumsum(counts) - counts
         rows = np.arange(counts.sum()) - before[position] + first[sentences][position]
         columns = {
-            name: np.array(column, dtype=np.int32)[rows] for name, column in self._columns.items()
+            name: np.frombuffer(column, dtype=np.int32)[rows]
+            for name, column in self._columns.items()
         }
-        state = np.array(self._state, dtype=np.int8)[rows]
-        part = np.array(self._part, dtype=np.int8)[rows]
+        state = np.frombuffer(self._state, dtype=np.int8)[rows]
+        part = np.frombuffer(self._part, dtype=np.int8)[rows]
         return position, Gathered(columns, state, part)
 
 
