@@ -46,13 +46,15 @@ def join(
     words: list[str],
     anatomies: list[Term],
     predicates: list[Term],
+    findings: list[int],
     clause: list[int],
     table: RuleTable,
     grammar: dict[str, frozenset[str]],
 ) -> list[Joined]:
     """Return the anatomies with predicates of a sentence that a rule reads.
 
-    `anatomies` and `predicates` are in order, each without overlaps; `clause` numbers the clause of
+    `anatomies` and `predicates` are in order, each without overlaps; `findings` are the tokens at
+    which findings that have phrases of their own begin; `clause` numbers the clause of
     each token; `grammar` holds the small words of the vocabulary.
     """
     joined: list[Joined] = []
@@ -70,7 +72,7 @@ def join(
         if not chosen:
             chosen = _before(words, predicate, fitting, predicates[:place], grammar["joining"])
         if not chosen:
-            chosen = _after(words, predicate, fitting, predicates[place + 1 :])
+            chosen = _after(words, predicate, fitting, predicates[place + 1 :], findings)
         for anatomy in chosen:
             for rule in table[anatomy.name, predicate.name]:
                 joined.append(Joined(anatomy, predicate, rule))
@@ -139,12 +141,20 @@ def _before(
     return chosen
 
 
-def _after(words: list[str], predicate: Term, fitting: list[Term], later: list[Term]) -> list[Term]:
+def _after(
+    words: list[str],
+    predicate: Term,
+    fitting: list[Term],
+    later: list[Term],
+    findings: list[int],
+) -> list[Term]:
     following = next((a for a in fitting if a.start >= predicate.end), None)
     if following is None:
         return []
     between = words[predicate.end : following.start]
-    barred = any(other.start < following.start for other in later)
+    barred = any(other.start < following.start for other in later) or any(
+        predicate.end <= start < following.start for start in findings
+    )
     if len(between) > _AFTER or "," in between or "and" in between or barred:
         return []
     return [following]

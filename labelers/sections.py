@@ -6,7 +6,7 @@ from functools import lru_cache
 from labelers.vocabulary import Vocabulary
 from labelers.vocabulary.patterns import fold
 
-_LONGEST_HEADING = 60
+ANATOMY = "anatomy"  # kind of a heading that belongs to its text: «Heart: Enlarged.»
 
 # What may be a heading: up to six words and a colon at the start of a line or sentence, or a line
 # of capitals alone. Which of them are headings, the vocabulary says.
@@ -22,7 +22,8 @@ def split_sections(
     """Return (kind, start, end) of each stretch of an unsectioned text, in order.
 
     Stretches leave out the headings; offsets are code points of `text`. Text before the first
-    heading has the given kind.
+    heading has the given kind. A heading that names an anatomy («Heart: Enlarged.») begins a
+    stretch of findings and stays in it.
     """
     stretches: list[tuple[str, int, int]] = []
     begin = 0
@@ -35,7 +36,13 @@ def split_sections(
             continue
         if match.start() > begin:
             stretches.append((kind, begin, match.start()))
-        kind, begin = found, match.end()
+        begin = match.end()
+        if found != ANATOMY:
+            kind = found
+            continue
+        kind = kind if kind == "impression" else "findings"
+        if match["mark"] == ":":
+            begin = match.start("name")
     stretches.append((kind, begin, len(text)))
     return stretches
 

@@ -10,7 +10,10 @@ from labelers.matching import Match, PhraseFinder, Tokens
 from labelers.modifiers import FoundModifiers, modifier_of
 from labelers.predicates import Term, join, rule_table
 from labelers.vocabulary import Vocabulary
+from labelers.vocabulary.cue_terms import Cue
 from labelers.vocabulary.loader import MODIFIERS
+
+_PUNCTUATION = frozenset(".,;:!)")
 
 
 class SentenceMention(NamedTuple):
@@ -47,11 +50,6 @@ class SentenceReader:
         self._finder = PhraseFinder(vocabulary)
         self._rules = rule_table(vocabulary.rules)
         self._by_id = vocabulary.by_id
-        self._hedges = frozenset(
-            number
-            for number, cue in enumerate(vocabulary.cues)
-            if cue.category == "uncertain" and cue.direction == "forward"
-        )
         # A joined mention covers a bare one of the same finding, or a more general one.
         self._covered = {f: {f, *vocabulary.ancestors(f)} for f in vocabulary.finding_ids}
 
@@ -69,7 +67,7 @@ class SentenceReader:
         tokens, matches = self._finder.find(sentence)
         if not matches:
             return []
-        parts = _Parts(matches, self._hedges)
+        parts = _Parts(matches, tokens.words, self._vocabulary.cues)
         if not parts.findings and not parts.predicates:
             return []
         clause = parts.clauses(len(tokens.words))
@@ -77,13 +75,7 @@ class SentenceReader:
         if not named:
             return []
         heads = [one.head for one in named]
-        cues = [
-            FoundCue(match.start, match.end, self._vocabulary.cues[int(value)])
-            for match in parts.cues
-            for role, value in match.entries
-            if role == "cue"
-        ]
-        decisions = decide(tokens.words, heads, cues, clause, self._vocabulary.grammar)
+        decisions = decide(tokens.words, heads, parts.cues, clause, self._vocabulary.grammar)
         mentions = []
         for number, one in enumerate(named):
             decision = decisions[number]
@@ -129,6 +121,7 @@ class SentenceReader:
             tokens.words,
             parts.anatomies,
             parts.predicates,
+            [match.start for match in parts.findings],
             clause,
             self._rules,
             self._vocabulary.grammar,
@@ -156,11 +149,13 @@ class SentenceReader:
 class _Parts:
     """The matches of a sentence by role, overlaps resolved: the longest phrase counts."""
 
-    def __init__(self, matches: list[Match], hedges: frozenset[int]) -> None:
+    def __init__(self, matches: list[Match], words: list[str], cues: tuple[Cue, ...]) -> None:
         self.findings: list[Match] = []
         self.anatomies: list[Term] = []
         self.predicates: list[Term] = []
-        self.cues: list[Match] = []
+        self.cues: list[FoundCue] = []
+        length = len(words)
+        last = next((n for n in range(length, 0, -1) if words[n - 1] not in _PUNCTUATION), 0)
         terminators: list[Match] = []
         self.modifiers: FoundModifiers = {}
         matches.sort(key=lambda match: (match.start - match.end, match.start))
@@ -169,14 +164,18 @@ class _Parts:
         modifying: dict[str, set[int]] = {}
         for match in matches:
             roles = {role for role, _ in match.entries}
+            found_cues = [
+                FoundCue(match.start, match.end, cues[int(number)])
+                for role, number in match.entries
+                if role == "cue" and (match.end == last or not cues[int(number)].final)
+            ]
             span = range(match.start, match.end)
             if roles & {"finding", "exclusion", "anatomy", "predicate"} and naming.isdisjoint(span):
                 naming.update(span)
                 self._add_named(match)
-            if roles & {"cue", "pseudo"} and cueing.isdisjoint(span):
+            if (found_cues or "pseudo" in roles) and cueing.isdisjoint(span):
                 cueing.update(span)
-                if "cue" in roles:
-                    self.cues.append(match)
+                self.cues += found_cues
             if "terminator" in roles:
                 terminators.append(match)
             for role, value in match.entries:
@@ -190,7 +189,11 @@ class _Parts:
         self.cues = [c for c in self.cues if inside.isdisjoint(range(c.start, c.end))]
         held = {t for c in self.cues for t in range(c.start + 1, c.end)} | inside
         # A hedge reaches over the terminator right after it: «may be compatible with».
-        hedged = {c.end for c in self.cues if any(v in hedges for r, v in c.entries if r == "cue")}
+        hedged = {
+            found.end
+            for found in self.cues
+            if found.cue.category == "uncertain" and found.cue.direction == "forward"
+        }
         for match in terminators:
             if match.start in hedged:
                 held.update(range(match.start, match.end))
@@ -198,7 +201,7 @@ class _Parts:
         self.findings.sort(key=lambda match: match.start)
         self.anatomies.sort()
         self.predicates.sort()
-        self.cues.sort(key=lambda match: match.start)
+        self.cues.sort(key=lambda found: found.start)
         for found in self.modifiers.values():
             found.sort()
 

@@ -2,9 +2,9 @@
 
 A boundary is: a newline; `.`, `!` or `?` (one or more) before white space or the end; a period
 between a lower-case word and a capital («seen.No»); the number of a list («1.», «2)») stands at
-the start of its sentence. Not a boundary: a decimal point, the period of an abbreviation («Dr.»,
-«approx.»), an initial. A sentence longer than `LONGEST` code points is cut at white space, which
-bounds the time any text can take.
+the start of its sentence. Not a boundary: a question mark that opens its sentence («? effusion»),
+a decimal point, the period of an abbreviation («Dr.», «approx.»), an initial. A sentence longer
+than `LONGEST` code points is cut at white space, which bounds the time any text can take.
 """
 
 import re
@@ -51,6 +51,8 @@ def split_sentences(text: str, start: int = 0, end: int | None = None) -> list[t
                     continue
                 if _NO_END.search(text, max(begin, left - 8), left):
                     continue
+            elif text[left - 1] == "?" and not text[begin:left].strip(" ?"):
+                continue  # «? left effusion»
         if 0 < left - begin <= LONGEST and not (text[begin].isspace() or text[left - 1].isspace()):
             sentences.append((begin, left))
         else:

@@ -32,6 +32,8 @@ class Cue:
         It outranks nearer cues («cannot be excluded», «has resolved»).
     list
         A hedge that goes on through commas («the differential includes a, b, c»).
+    final
+        It counts only at the end of its sentence («effusion: no»).
     """
 
     category: str
@@ -39,6 +41,7 @@ class Cue:
     reach: int = 0
     firm: bool = False
     list: bool = False
+    final: bool = False
 
 
 def read_cues(
@@ -79,7 +82,7 @@ def read_cues(
     cues: list[Cue] = []
     own: dict[tuple[str, str], int] = {}  # (phrase, direction): cue number
     for entry in file.mappings("cues"):
-        entry.allow("category", "direction", "reach", "firm", "list", "phrases")
+        entry.allow("category", "direction", "reach", "firm", "list", "final", "phrases")
         category, direction = entry.text("category"), entry.text("direction")
         if category not in CATEGORIES:
             raise VocabularyError(f"{category.place}: category is one of {', '.join(CATEGORIES)}")
@@ -89,7 +92,10 @@ def read_cues(
         if not reach.isdigit():
             raise VocabularyError(f"{reach.place}: reach must be a number of tokens")
         cues.append(
-            Cue(str(category), str(direction), int(reach), entry.flag("firm"), entry.flag("list"))
+            Cue(
+                *(str(category), str(direction), int(reach)),
+                *(entry.flag(name) for name in ("firm", "list", "final")),
+            )
         )
         for pattern in entry.texts("phrases"):
             for phrase in expand(pattern, terms):
