@@ -8,12 +8,13 @@ from functools import cached_property
 from pathlib import Path
 
 from labelers.vocabulary.cue_terms import Cue, read_cues
+from labelers.vocabulary.echoes import Echo, read_echoes
 from labelers.vocabulary.located_yaml import Mapping, Text, VocabularyError, place_of, read
 from labelers.vocabulary.patterns import expand
 
 PRIORITIES = ("critical", "urgent", "non_urgent", "normal")
 ASSERTIONS = ("present", "absent", "uncertain", "historical", "hypothetical", "resolved")
-FILES = ("findings", "cues", "grammar", "modifiers", "sections")
+FILES = ("findings", "cues", "grammar", "modifiers", "sections", "echoes")
 GRAMMAR = ("restart", "seen", "choice", "plural", "copula", "joining", "bridge")
 MODIFIERS = ("laterality", "location", "severity", "change")
 
@@ -80,6 +81,8 @@ class Vocabulary:
         The cues that the `cue` entries of `phrases` number.
     grammar
         Part to its small words, as grammar.yaml describes them.
+    echoes
+        Whole sentences that speak of the finding before them, in the form of `echoes.plain`.
     headings
         Folded section heading to section kind.
     context_kinds
@@ -93,6 +96,7 @@ class Vocabulary:
     rules: tuple[Rule, ...]
     cues: tuple[Cue, ...]
     grammar: dict[str, frozenset[str]]
+    echoes: dict[str, Echo]
     headings: dict[str, str]
     context_kinds: frozenset[str]
     hash: str
@@ -131,7 +135,7 @@ def load_vocabulary(folder: str | Path | None = None) -> Vocabulary:
     Parameters
     ----------
     folder
-        Holds findings.yaml, cues.yaml, grammar.yaml, modifiers.yaml and sections.yaml.
+        Holds findings.yaml, cues.yaml, grammar.yaml, modifiers.yaml, sections.yaml and echoes.yaml.
 
     Raises
     ------
@@ -153,6 +157,7 @@ def load_vocabulary(folder: str | Path | None = None) -> Vocabulary:
         rules=rules,
         cues=cues,
         grammar=_read_grammar(files["grammar"]),
+        echoes=read_echoes(files["echoes"], {*files["modifiers"].mapping("change"), "resolved"}),
         headings=headings,
         context_kinds=context_kinds,
         hash=hashlib.sha256(content.encode()).hexdigest(),
