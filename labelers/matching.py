@@ -40,7 +40,9 @@ class PhraseFinder:
             from spacy.attrs import IDX, LENGTH
             from spacy.matcher import PhraseMatcher
 
-        nlp = spacy.blank("en")
+        nlp: Any = spacy.blank("en")
+        # Words are compared as they are: what else spaCy knows of each new word is not asked for.
+        nlp.vocab.lex_attr_getters = {}
         self._tokenizer: Any = nlp.tokenizer
         self._matcher: Any = PhraseMatcher(nlp.vocab, attr="ORTH")
         by_entries: dict[tuple[Entry, ...], list[str]] = {}

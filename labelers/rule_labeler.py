@@ -151,14 +151,13 @@ class RuleLabeler:
         """Label exams whose sections are given as (exam row, section number, kind, text)."""
         store = self._current_store()
         exam, section, offset, sentence = self._sentences(store, sections)
-        position, gathered = store.gather(sentence)
-        columns = gathered.columns
+        position, columns = store.gather(sentence)
         exam_of = exam[position]
         states = aggregate(
             exam_of,
             columns["finding"],
-            gathered.state,
-            gathered.part,
+            columns["state"].astype(np.int8),
+            columns["part"].astype(np.int8),
             len(exam_ids),
             len(self._columns),
             self._hierarchy,
@@ -229,10 +228,11 @@ class RuleLabeler:
             for stretch_kind, begin, end in stretches:
                 known = store.numbers_of(stretch_kind)
                 for left, right in split_sentences(text, begin, end):
-                    place = known.get(keys[left:right])
+                    key = keys[left:right]
+                    place = known.get(key)
                     if place is None:
                         context = stretch_kind in context_kinds
-                        place = store.add(stretch_kind, text[left:right], context)
+                        place = store.add(stretch_kind, key, text[left:right], context)
                     exams.append(exam)
                     numbers.append(number)
                     offsets.append(left)

@@ -17,8 +17,21 @@ from labelers.vocabulary.loader import ASSERTIONS, MODIFIERS
 
 DIGITS = str.maketrans("123456789", "000000000")
 
-INT_COLUMNS = ("start", "end", "finding", "assertion", "cue_start", "cue_end", "cue", *MODIFIERS)
+# What is kept of a mention, in this order, as int32. `state` and `part` are what `aggregate` takes.
+COLUMNS = (
+    "start",
+    "end",
+    "finding",
+    "assertion",
+    "cue_start",
+    "cue_end",
+    "cue",
+    *MODIFIERS,
+    "state",
+    "part",
+)
 
+_ASSERTIONS = {name: number for number, name in enumerate(ASSERTIONS)}
 _STATES = {"present": 1, "uncertain": -1, "absent": 0, "resolved": 0}
 
 
@@ -38,51 +51,48 @@ class SentenceStore:
         self._word_numbers: dict[str, int] = {}
         self.words: list[str] = []
         self._first = array("i", [0])
-        self._columns = {name: array("i") for name in INT_COLUMNS}
-        self._state = array("b")
-        self._part = array("b")
+        self._mentions = array("i")
 
     def __len__(self) -> int:
         return len(self._first) - 1
 
     def numbers_of(self, kind: str) -> dict[str, int]:
-        """Return the known sentences of a section kind, digits as 0, with their numbers."""
+        """Return the known sentences of a kind of section, digits as 0, with their numbers."""
         return self._numbers.setdefault(kind, {})
 
-    def add(self, kind: str, sentence: str, context: bool) -> int:
-        """Read a sentence that is not known yet and return its number."""
+    def add(self, kind: str, key: str, sentence: str, context: bool) -> int:
+        """Read a sentence that is not known yet and return its number; `key` has digits as 0."""
         number = len(self)
         mentions = self._reader.read(sentence, context)
         for mention in mentions:
             self._append(mention, sentence, kind, context)
-        self._first.append(len(self._state))
-        key = sentence.translate(DIGITS)
-        # The words of a cue are part of what is kept: with a digit in them they are this
-        # sentence's own.
-        if all(key[m.cue_start : m.cue_end] == sentence[m.cue_start : m.cue_end] for m in mentions):
-            self._numbers.setdefault(kind, {})[key] = number
+        self._first.append(len(self._mentions) // len(COLUMNS))
+        if key == sentence or all(
+            key[m.cue_start : m.cue_end] == sentence[m.cue_start : m.cue_end] for m in mentions
+        ):
+            self._numbers[kind][key] = number
+        # Else a cue holds a digit, and its words, which are kept, are this sentence's own.
         return number
 
     def _append(self, mention: SentenceMention, sentence: str, kind: str, context: bool) -> None:
-        columns = self._columns
-        columns["start"].append(mention.start)
-        columns["end"].append(mention.end)
-        columns["finding"].append(self._finding[mention.finding])
-        columns["assertion"].append(ASSERTIONS.index(mention.assertion))
-        columns["cue_start"].append(mention.cue_start)
-        columns["cue_end"].append(mention.cue_end)
-        cued = mention.cue_start >= 0
-        cue = sentence[mention.cue_start : mention.cue_end] if cued else None
-        columns["cue"].append(self._word(cue))
-        for name in MODIFIERS:
-            columns[name].append(self._word(getattr(mention, name)))
-        state = _STATES.get(mention.assertion, int(NOT_MENTIONED))
-        if context or (mention.assertion == "absent" and mention.change == "new"):
-            state = int(NOT_MENTIONED)
-        qualified = mention.assertion == "absent" and mention.severity is not None
-        self._state.append(state)
-        self._part.append(
-            (IN_IMPRESSION if kind == "impression" else 0) | (QUALIFIED if qualified else 0)
+        assertion = mention.assertion
+        start, end = mention.cue_start, mention.cue_end
+        denied_anew = assertion == "absent" and mention.change == "new"
+        says_nothing = context or denied_anew or assertion not in _STATES
+        qualified = assertion == "absent" and mention.severity is not None
+        self._mentions.extend(
+            (
+                mention.start,
+                mention.end,
+                self._finding[mention.finding],
+                _ASSERTIONS[assertion],
+                start,
+                end,
+                -1 if start < 0 else self._word(sentence[start:end]),
+                *(self._word(getattr(mention, name)) for name in MODIFIERS),
+                int(NOT_MENTIONED) if says_nothing else _STATES[assertion],
+                (IN_IMPRESSION if kind == "impression" else 0) | (QUALIFIED if qualified else 0),
+            )
         )
 
     def _word(self, word: str | None) -> int:
@@ -93,37 +103,21 @@ class SentenceStore:
             self.words.append(word)
         return number
 
-    def gather(self, sentences: NDArray[np.int32]) -> tuple[NDArray[np.int64], "Gathered"]:
+    def gather(
+        self, sentences: NDArray[np.int32]
+    ) -> tuple[NDArray[np.int64], dict[str, NDArray[np.int32]]]:
         """Return the mentions of the sentences given by number, in their order.
 
         Returns
         -------
         tuple
-            For each mention the position of its sentence in `sentences`, and the columns.
+            For each mention the position of its sentence in `sentences`, and `COLUMNS` by name.
         """
         first = np.frombuffer(self._first, dtype=np.int32)
         counts = (first[1:] - first[:-1])[sentences]
         position = np.repeat(np.arange(len(sentences)), counts)
         before = np.cumsum(counts) - counts
         rows = np.arange(counts.sum()) - before[position] + first[sentences][position]
-        columns = {
-            name: np.frombuffer(column, dtype=np.int32)[rows]
-            for name, column in self._columns.items()
-        }
-        state = np.frombuffer(self._state, dtype=np.int8)[rows]
-        part = np.frombuffer(self._part, dtype=np.int8)[rows]
-        return position, Gathered(columns, state, part)
-
-
-class Gathered:
-    """Columns of mentions: int32 by name, and the state and part of each, int8."""
-
-    def __init__(
-        self,
-        columns: dict[str, NDArray[np.int32]],
-        state: NDArray[np.int8],
-        part: NDArray[np.int8],
-    ) -> None:
-        self.columns = columns
-        self.state = state
-        self.part = part
+        mentions = np.frombuffer(self._mentions, dtype=np.int32).reshape(-1, len(COLUMNS))
+        gathered = np.ascontiguousarray(mentions[rows].T)
+        return position, dict(zip(COLUMNS, gathered, strict=True))
