@@ -1,4 +1,4 @@
-"""Whole sentences that speak of the finding named just before them: «It has resolved.»"""
+"""Whole sentences that speak of the finding named just before them, such as «It has resolved.»."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,8 @@ from labelers.vocabulary.located_yaml import Mapping, VocabularyError
 from labelers.vocabulary.patterns import expand, fold
 
 ECHO_ASSERTIONS = ("uncertain", "absent", "resolved")
-LONGEST = 120  # code points: no longer sentence is looked up
+
+_MOST_WORDS = 16  # of such a sentence
 
 
 @dataclass(frozen=True)
@@ -25,16 +26,60 @@ class Echo:
 
     assertion: str | None
     change: str | None
-    plural: bool
+    plural: bool = False
 
 
-def read_echoes(file: Mapping, changes: set[str]) -> dict[str, Echo]:
-    """Return the echoes by `plain` sentence.
+@dataclass(frozen=True)
+class Echoes:
+    """The sentences that are echoes: subject or none, core, tail or none.
+
+    Attributes
+    ----------
+    subjects
+        Subject to whether it is plural.
+    cores
+        What is said, to the echo.
+    tails
+        What may follow («since the prior study»).
+    """
+
+    subjects: dict[str, bool]
+    cores: dict[str, Echo]
+    tails: frozenset[str]
+
+    def find(self, sentence: str) -> Echo | None:
+        """Return what a sentence says of the finding before it, None if it is no echo."""
+        words = fold(sentence).replace(",", " ").strip(" .;:!").split()
+        if len(words) > _MOST_WORDS:
+            return None
+        for begin, plural in self._beginnings(words):
+            for end in self._ends(words):
+                echo = self.cores.get(" ".join(words[begin:end]))
+                if echo is not None:
+                    return Echo(echo.assertion, echo.change, plural)
+        return None
+
+    def _beginnings(self, words: list[str]) -> list[tuple[int, bool]]:
+        found = [(0, False)]
+        for length in (1, 2, 3):
+            plural = self.subjects.get(" ".join(words[:length]))
+            if plural is not None:
+                found.append((length, plural))
+        return found
+
+    def _ends(self, words: list[str]) -> list[int]:
+        found = [len(words)]
+        found += [n for n in range(len(words)) if " ".join(words[n:]) in self.tails]
+        return found
+
+
+def read_echoes(file: Mapping, changes: set[str]) -> Echoes:
+    """Read echoes.yaml.
 
     Parameters
     ----------
     file
-        echoes.yaml.
+        Its content.
     changes
         The values that the column `change` may have.
 
@@ -43,10 +88,16 @@ def read_echoes(file: Mapping, changes: set[str]) -> dict[str, Echo]:
     VocabularyError
         For a mistake in the file, with its line.
     """
-    file.allow("plural", "terms", "echoes")
-    plural = frozenset(map(str, file.texts("plural")))
+    file.allow("singular", "plural", "tails", "terms", "echoes")
     terms = {str(name): str(value) for name, value in file.mapping("terms").items()}
-    echoes: dict[str, Echo] = {}
+    subjects = {
+        phrase: key == "plural"
+        for key in ("singular", "plural")
+        for pattern in file.texts(key)
+        for phrase in expand(pattern)
+    }
+    tails = frozenset(phrase for pattern in file.texts("tails") for phrase in expand(pattern))
+    cores: dict[str, Echo] = {}
     for entry in file.mappings("echoes"):
         entry.allow("assertion", "change", "phrases")
         assertion, change = entry.text("assertion", ""), entry.text("change", "")
@@ -58,11 +109,5 @@ def read_echoes(file: Mapping, changes: set[str]) -> dict[str, Echo]:
             raise VocabularyError(f"{change.place}: unknown change '{change}'")
         for pattern in entry.texts("phrases"):
             for phrase in expand(pattern, terms):
-                several = phrase.split(" ", 1)[0] in plural
-                echoes.setdefault(phrase, Echo(assertion or None, change or None, several))
-    return echoes
-
-
-def plain(sentence: str) -> str:
-    """Return a sentence in the form that echoes are looked up in."""
-    return " ".join(fold(sentence).strip(" .,;:!").split())
+                cores.setdefault(phrase, Echo(assertion or None, change or None))
+    return Echoes(subjects, cores, tails)

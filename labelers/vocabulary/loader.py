@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from labelers.vocabulary.cue_terms import Cue, read_cues
-from labelers.vocabulary.echoes import Echo, read_echoes
+from labelers.vocabulary.echoes import Echoes, read_echoes
 from labelers.vocabulary.located_yaml import Mapping, Text, VocabularyError, place_of, read
 from labelers.vocabulary.patterns import expand
 
@@ -82,7 +82,7 @@ class Vocabulary:
     grammar
         Part to its small words, as grammar.yaml describes them.
     echoes
-        Whole sentences that speak of the finding before them, in the form of `echoes.plain`.
+        Whole sentences that speak of the finding in the sentence before them.
     headings
         Folded section heading to section kind.
     context_kinds
@@ -96,7 +96,7 @@ class Vocabulary:
     rules: tuple[Rule, ...]
     cues: tuple[Cue, ...]
     grammar: dict[str, frozenset[str]]
-    echoes: dict[str, Echo]
+    echoes: Echoes
     headings: dict[str, str]
     context_kinds: frozenset[str]
     hash: str
