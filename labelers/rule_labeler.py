@@ -8,6 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from labelers.aggregation import NOT_MENTIONED, aggregate, hierarchy_of
+from labelers.neighbours import hear_echoes
 from labelers.schemes import load_scheme
 from labelers.sections import split_sections
 from labelers.sentence_store import DIGITS, SentenceStore
@@ -102,6 +103,7 @@ class RuleLabeler:
         self.vocabulary_hash = self.vocabulary.hash
         self._hierarchy = hierarchy_of(self.vocabulary)
         self._columns = {name: n for n, name in enumerate(self.vocabulary.finding_ids)}
+        self._normal = np.array([finding.normal for finding in self.vocabulary.findings])
         self._store: SentenceStore | None = None
 
     def __reduce__(self) -> tuple[Callable[..., "RuleLabeler"], tuple[Vocabulary]]:
@@ -152,6 +154,7 @@ class RuleLabeler:
         store = self._current_store()
         exam, section, offset, sentence = self._sentences(store, sections)
         position, columns = store.gather(sentence)
+        hear_echoes(store, sentence, section, offset, exam, position, columns, self._normal)
         exam_of = exam[position]
         states = aggregate(
             exam_of,
@@ -203,9 +206,9 @@ class RuleLabeler:
             from labelers.sentence_reader import SentenceReader
 
             self._reader = SentenceReader(self.vocabulary)
-            self._store = SentenceStore(self._reader, self._columns)
+            self._store = SentenceStore(self._reader, self._columns, self.vocabulary.echoes)
         elif len(self._store) > MOST_SENTENCES:
-            self._store = SentenceStore(self._reader, self._columns)
+            self._store = SentenceStore(self._reader, self._columns, self.vocabulary.echoes)
         return self._store
 
     def _sentences(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from labelers.aggregation import IN_IMPRESSION, NOT_MENTIONED, QUALIFIED
 from labelers.sentence_reader import SentenceMention, SentenceReader
+from labelers.vocabulary.echoes import Echo, Echoes
 from labelers.vocabulary.loader import ASSERTIONS, MODIFIERS
 
 DIGITS = str.maketrans("123456789", "000000000")
@@ -32,7 +33,7 @@ COLUMNS = (
 )
 
 _ASSERTIONS = {name: number for number, name in enumerate(ASSERTIONS)}
-_STATES = {"present": 1, "uncertain": -1, "absent": 0, "resolved": 0}
+STATES = {"present": 1, "uncertain": -1, "absent": 0, "resolved": 0}
 
 
 class SentenceStore:
@@ -44,14 +45,17 @@ class SentenceStore:
         Values that the columns `cue` and the modifiers number; -1 in a column stands for none.
     """
 
-    def __init__(self, reader: SentenceReader, columns: dict[str, int]) -> None:
+    def __init__(self, reader: SentenceReader, columns: dict[str, int], echoes: Echoes) -> None:
         self._reader = reader
         self._finding = columns
+        self._echoes = echoes
         self._numbers: dict[str, dict[str, int]] = {}
         self._word_numbers: dict[str, int] = {}
         self.words: list[str] = []
         self._first = array("i", [0])
         self._mentions = array("i")
+        self._echoing = array("b")
+        self._heard: dict[int, tuple[Echo, int, int]] = {}
 
     def __len__(self) -> int:
         return len(self._first) - 1
@@ -67,6 +71,11 @@ class SentenceStore:
         for mention in mentions:
             self._append(mention, sentence, kind, context)
         self._first.append(len(self._mentions) // len(COLUMNS))
+        echo = None if mentions or context else self._echoes.find(sentence)
+        self._echoing.append(echo is not None)
+        if echo is not None:
+            said = sentence.rstrip(" .;:!")
+            self._heard[number] = (echo, self.number_of(said), len(said))
         if key == sentence or all(
             key[m.cue_start : m.cue_end] == sentence[m.cue_start : m.cue_end] for m in mentions
         ):
@@ -78,7 +87,7 @@ class SentenceStore:
         assertion = mention.assertion
         start, end = mention.cue_start, mention.cue_end
         denied_anew = assertion == "absent" and mention.change == "new"
-        says_nothing = context or denied_anew or assertion not in _STATES
+        says_nothing = context or denied_anew or assertion not in STATES
         qualified = assertion == "absent" and mention.severity is not None
         self._mentions.extend(
             (
@@ -88,20 +97,29 @@ class SentenceStore:
                 _ASSERTIONS[assertion],
                 start,
                 end,
-                -1 if start < 0 else self._word(sentence[start:end]),
-                *(self._word(getattr(mention, name)) for name in MODIFIERS),
-                int(NOT_MENTIONED) if says_nothing else _STATES[assertion],
+                self.number_of(sentence[start:end] if start >= 0 else None),
+                *(self.number_of(getattr(mention, name)) for name in MODIFIERS),
+                int(NOT_MENTIONED) if says_nothing else STATES[assertion],
                 (IN_IMPRESSION if kind == "impression" else 0) | (QUALIFIED if qualified else 0),
             )
         )
 
-    def _word(self, word: str | None) -> int:
+    def number_of(self, word: str | None) -> int:
+        """Return the number of a value of the text columns, a new one if need be; -1 for None."""
         if word is None:
             return -1
         number = self._word_numbers.setdefault(word, len(self.words))
         if number == len(self.words):
             self.words.append(word)
         return number
+
+    def echoing(self, sentences: NDArray[np.int32]) -> NDArray[np.int8]:
+        """Return for each sentence given by number whether it is an echo, 1 or 0."""
+        return np.frombuffer(self._echoing, dtype=np.int8)[sentences]
+
+    def echo(self, number: int) -> tuple[Echo, int, int]:
+        """Return what an echo says, the number of its words and their length in code points."""
+        return self._heard[number]
 
     def gather(
         self, sentences: NDArray[np.int32]

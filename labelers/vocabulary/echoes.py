@@ -109,5 +109,5 @@ def read_echoes(file: Mapping, changes: set[str]) -> Echoes:
             raise VocabularyError(f"{change.place}: unknown change '{change}'")
         for pattern in entry.texts("phrases"):
             for phrase in expand(pattern, terms):
-                cores.setdefault(phrase, Echo(assertion or None, change or None))
+                cores.setdefault(phrase, Echo(str(assertion) or None, str(change) or None))
     return Echoes(subjects, cores, tails)

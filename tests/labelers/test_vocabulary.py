@@ -17,7 +17,7 @@ _HOME = Path(labelers.vocabulary.__file__).parent
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name in ("findings", "cues", "grammar", "modifiers", "sections"):
+    for name in ("findings", "cues", "grammar", "modifiers", "sections", "echoes"):
         shutil.copy(_HOME / f"{name}.yaml", tmp_path)
     return tmp_path
 
