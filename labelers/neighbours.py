@@ -1,4 +1,4 @@
-"""What a sentence says of the finding named in the sentence before it: «It has resolved.»
+"""What a sentence says of the finding in the sentence before it («It has resolved»).
 
 This is the second pass, outside the store of sentences, since it depends on two of them. A sentence
 of `echoes.yaml` speaks of the mentions of the sentence right before it in the same section: of all
