@@ -14,6 +14,7 @@ from flows.commands import (
     asking_commands,
     demo_command,
     road_commands,
+    score_command,
     serve_command,
     settings_commands,
 )
@@ -32,6 +33,7 @@ app = typer.Typer(
 settings_commands.add_to(app)
 road_commands.add_to(app)
 asking_commands.add_to(app)
+score_command.add_to(app)
 demo_command.add_to(app)
 serve_command.add_to(app)
 

@@ -1,0 +1,306 @@
+"""Labels to judge or compare: of a file, of a lake, or made from reports there and then.
+
+A file of labels has the classes of a scheme as columns, as ``radsim label --reports`` writes it, or
+one column a finding, as the labels table of a lake has.
+"""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from data_contracts.schemas import PROVENANCE
+from labelers import Scheme, Vocabulary, load_scheme, load_vocabulary, scheme_names
+from labelers.aggregation import NOT_MENTIONED
+from pipeline.gold_files import StateFile, columns_and_metadata, read_columns, read_state_file
+from pipeline.labelling import label_chunks, label_scheme, labelling_processes, rule_labeler
+from pipeline.readers.column_mapping import require_column
+from pipeline.readers.source_error import SourceError, printable
+from pipeline.report_texts import ReportTexts
+from pipeline.stage_summary import Progress, silent
+from pipeline.user_error import UserError
+
+# Columns of labels that are no class.
+_NO_CLASS = frozenset(
+    [
+        "exam_id",
+        "patient_id",
+        "labeler",
+        "vocabulary_hash",
+        *(field.name for field in PROVENANCE),
+    ]
+)
+MENTION_COLUMNS = ("exam_id", "section_no", "start", "end", "finding", "assertion", "cue")
+
+
+@dataclass(frozen=True)
+class Labels:
+    """States by class and finding.
+
+    Attributes
+    ----------
+    file
+        What was read.
+    scheme
+        The scheme that its classes are of, or that findings are projected to; None if unknown.
+    projected
+        Whether states are by finding, so that classes are computed.
+    mentions
+        The mentions they rest on, None where these are not known.
+    """
+
+    file: StateFile
+    scheme: Scheme | None
+    projected: bool
+    mentions: pa.Table | None = None
+    vocabulary: Vocabulary = field(default_factory=load_vocabulary)
+
+    @property
+    def ids(self) -> pa.Array:
+        """The exam of each row."""
+        return self.file.ids
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Every class, then every finding, that has states."""
+        own = tuple(name for name in self.file.columns if name not in _NO_CLASS)
+        if not self.projected or self.scheme is None:
+            return own
+        return (*self.scheme.classes, *(name for name in own if name not in self.scheme.classes))
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """The classes of the scheme that have states; without a scheme every column."""
+        if self.scheme is None:
+            return self.names
+        return tuple(name for name in self.scheme.classes if name in self.names)
+
+    @cached_property
+    def normal_classes(self) -> frozenset[str]:
+        """The names that state normality."""
+        schemes = [self.scheme] if self.scheme else [load_scheme(name) for name in scheme_names()]
+        normal = (finding.id for finding in self.vocabulary.findings if finding.normal)
+        return frozenset([*(scheme.normal_class for scheme in schemes), *normal])
+
+    @property
+    def labeler(self) -> str | None:
+        """The labeler's name, None where the file does not say it."""
+        return self._said("labeler", "labeler")
+
+    @property
+    def vocabulary_hash(self) -> str | None:
+        """The hash of its vocabulary, None where the file does not say it."""
+        return self._said("vocabulary", "vocabulary_hash")
+
+    def states(self, name: str) -> NDArray[np.int8]:
+        """Return the states of a class or finding, (n_exams,).
+
+        Raises
+        ------
+        SourceError
+            A value of the file is no state.
+        """
+        if self.projected and self.scheme is not None and name in self.scheme.classes:
+            return _of_array(self._classes[name].combine_chunks())
+        return self.file.state(name)
+
+    def union(self, names: Sequence[str]) -> NDArray[np.int8]:
+        """Return the union of classes and findings: 1 if any is 1, else -1, else 0, else null."""
+        states = np.stack([self.states(name) for name in names])
+        result = np.full(states.shape[1], NOT_MENTIONED, np.int8)
+        for state in (0, -1, 1):
+            result[(states == state).any(axis=0)] = state
+        return result
+
+    def members(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return the findings whose union the classes and findings are, descendants included.
+
+        Of the class of normality these are the findings that take it away.
+        """
+        found: dict[str, None] = {}
+        for name in names:
+            if self.scheme is not None and name in self.scheme.classes:
+                normal = name == self.scheme.normal_class
+                found |= dict.fromkeys(
+                    self.scheme.abnormal if normal else self.scheme.findings(name)
+                )
+            elif name in self.vocabulary.by_id:
+                found |= dict.fromkeys((name, *self.vocabulary.descendants(name)))
+        return tuple(found)
+
+    def guess(self, name: str) -> str:
+        """Return a hint at what a misspelt class may be."""
+        near = difflib.get_close_matches(name, self.names, n=1)
+        return f"; did you mean '{near[0]}'?" if near else ""
+
+    @cached_property
+    def _classes(self) -> pa.Table:
+        assert self.scheme is not None
+        n_exams = len(self.ids)
+        # A finding that an older vocabulary did not know was not mentioned.
+        columns = {
+            finding: _to_array(self.file.state(finding))
+            if finding in self.file.columns
+            else pa.nulls(n_exams, pa.int8())
+            for finding in self.vocabulary.finding_ids
+        }
+        return self.scheme.project(pa.table({"exam_id": self.ids, **columns}))
+
+    def _said(self, key: str, column: str) -> str | None:
+        if key in self.file.metadata:
+            return self.file.metadata[key]
+        if column not in self.file.columns:
+            return None
+        values = pc.unique(self.file.columns[column]).to_pylist()
+        return ", ".join(sorted(str(value) for value in values if value is not None)) or None
+
+
+def fitting_scheme(wanted: Iterable[str]) -> str:
+    """Return the scheme that has the most of these class names, chexpert14 where none has any."""
+    names = set(wanted)
+    return max(
+        sorted(scheme_names(), key=lambda name: name != "chexpert14"),
+        key=lambda name: len(names & set(load_scheme(name).classes)),
+    )
+
+
+def labels_of_file(
+    path: Path,
+    key: str,
+    scheme: str | None,
+    wanted: Iterable[str],
+    mentions: Path | None = None,
+) -> Labels:
+    """Read labels.
+
+    Parameters
+    ----------
+    path
+        The file.
+    key
+        Its column of the exam where that is not exam_id.
+    scheme
+        Which scheme findings are projected to; by default the one that the file names, or that
+        fits `wanted` best.
+    wanted
+        The classes that are asked for.
+    mentions
+        The file of mentions that go with them.
+
+    Raises
+    ------
+    SourceError
+        A file cannot be read or lacks a column.
+    UserError
+        There is no such scheme.
+    """
+    try:
+        file = read_state_file(path, "exam_id")
+    except SourceError:
+        if key == "exam_id":
+            raise
+        file = read_state_file(path, key)
+        file.columns.pop(key)
+    found = read_mentions(mentions) if mentions is not None else None
+    return _labels(file, scheme, wanted, found)
+
+
+def labels_of_table(
+    table: pa.Table, name: str, scheme: str | None, wanted: Iterable[str], mentions: pa.Table | None
+) -> Labels:
+    """Return the labels of a labels table; `name` is for messages."""
+    columns, metadata = columns_and_metadata(table)
+    file = StateFile(name, columns["exam_id"], columns, metadata)
+    return _labels(file, scheme, wanted, mentions)
+
+
+def labels_of_reports(
+    reports: ReportTexts,
+    scheme: str | None,
+    wanted: Iterable[str],
+    *,
+    workers: int = 0,
+    progress: Progress = silent,
+) -> Labels:
+    """Label reports with the rule labeler.
+
+    Raises
+    ------
+    UserError
+        There is no such scheme.
+    """
+    table = reports.table.select(["exam_id", "sections"])
+    several = labelling_processes(workers, table.num_rows)
+    chunks = (table.slice(begin, _CHUNK) for begin in range(0, table.num_rows, _CHUNK))
+    mentions, labels, done = [], [], 0
+    for some_mentions, some_labels in label_chunks(chunks, several):
+        mentions.append(some_mentions)
+        labels.append(some_labels)
+        done += some_labels.num_rows
+        progress(done, table.num_rows, "reports labelled")
+    return labels_of_table(
+        pa.concat_tables(labels), rule_labeler().name, scheme, wanted, pa.concat_tables(mentions)
+    )
+
+
+_CHUNK = 5_000
+
+
+def read_mentions(path: Path) -> pa.Table:
+    """Read a file of mentions (Parquet or CSV, as the mentions table has them).
+
+    Raises
+    ------
+    SourceError
+        The file cannot be read or lacks a column.
+    """
+    columns, _ = read_columns(path)
+    for column in MENTION_COLUMNS:
+        require_column(list(columns), column, path)
+    try:
+        table = pa.table({name: columns[name] for name in MENTION_COLUMNS})
+        numbers = dict.fromkeys(("section_no", "start", "end"), pa.int32())
+        return table.cast(
+            pa.schema([(name, numbers.get(name, pa.string())) for name in MENTION_COLUMNS])
+        )
+    except pa.ArrowInvalid:
+        raise SourceError(
+            f"{printable(path)}: its offsets are not whole numbers; write the mentions table again"
+        ) from None
+
+
+def _labels(
+    file: StateFile, scheme: str | None, wanted: Iterable[str], mentions: pa.Table | None
+) -> Labels:
+    vocabulary = load_vocabulary()
+    named = file.metadata.get("scheme")
+    projected = not named and len(set(vocabulary.finding_ids) & set(file.columns)) > 1
+    if projected:
+        chosen = label_scheme(scheme or fitting_scheme(wanted))
+        return Labels(file, chosen, True, mentions, vocabulary)
+    if scheme and named and scheme != named:
+        raise UserError(
+            f"{file.name}: has the classes of scheme {printable(named)}, not of {scheme}; label "
+            "with that scheme, or leave --scheme out"
+        )
+    names = [scheme or named] if scheme or named in scheme_names() else _schemes_of(file.columns)
+    return Labels(file, label_scheme(str(names[0])) if names else None, False, mentions, vocabulary)
+
+
+def _schemes_of(columns: Iterable[str]) -> list[str]:
+    """Return the schemes all of whose classes are columns."""
+    return [name for name in scheme_names() if set(load_scheme(name).classes) <= set(columns)]
+
+
+def _of_array(array: pa.Array) -> NDArray[np.int8]:
+    return np.asarray(pc.fill_null(array, NOT_MENTIONED.item()).to_numpy(), np.int8)
+
+
+def _to_array(states: NDArray[np.int8]) -> pa.Array:
+    return pa.array(states, pa.int8(), mask=states == NOT_MENTIONED)

@@ -1,0 +1,96 @@
+"""The worst disagreements of a score, with the words of the report that decided them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from labelers.agreement import counted
+from labelers.agreement_examples import deciding_mention, disagreements, sentence_of
+from pipeline.label_files import Labels
+from pipeline.report_texts import ReportTexts
+from pipeline.scoring import Compared
+from pipeline.user_error import UserError
+
+
+def worst(
+    compared: Compared,
+    labels: Labels,
+    reports: ReportTexts,
+    uncertain: str,
+    most: int,
+    classes: Iterable[str] = (),
+) -> list[dict[str, Any]]:
+    """Return the worst disagreements with the words that decided them.
+
+    A dict each: class, exam, kind (`labelers.agreement_examples.KINDS`), gold, labels, finding,
+    assertion, cue and sentence of the deciding mention; where no mention decided, `sentence` is
+    the whole of what the report says. These hold report text: they are for the user who asked.
+
+    Raises
+    ------
+    UserError
+        One of `classes` is none that is compared.
+    """
+    asked = set(classes) or set(compared.classes)
+    for name in sorted(asked - set(compared.classes)):
+        raise UserError(f"--class {name}: not compared; compared are {', '.join(compared.classes)}")
+    decisions = counted(compared.gold, compared.said, uncertain, compared.alternatives)
+    chosen = [
+        (compared.exam_ids[found.exam].as_py(), found)
+        for found in disagreements(compared.gold, compared.said, decisions)
+        if compared.classes[found.label_class] in asked
+    ][:most]
+    ids = pa.array(sorted({exam_id for exam_id, _ in chosen}), pa.string())
+    texts = reports.sections(ids.to_pylist())
+    mentions: dict[str, list[dict[str, Any]]] = {}
+    if labels.mentions is not None:
+        some = labels.mentions.filter(pc.is_in(labels.mentions["exam_id"], value_set=ids))
+        for row in some.to_pylist():
+            mentions.setdefault(row["exam_id"], []).append(row)
+    rows = []
+    for exam_id, (exam, column, kind) in chosen:
+        state = int(compared.said[exam, column])
+        targets = compared.targets[column]
+        normal = bool(labels.normal_classes & set(targets))
+        mention = _deciding(mentions.get(exam_id, []), state, targets, normal, labels)
+        sections = texts.get(exam_id, ())
+        sentence = sentence_of(sections, mention) if mention else None
+        rows.append(
+            {
+                "class": compared.classes[column],
+                "exam": exam_id,
+                "kind": kind,
+                "gold": int(compared.gold[exam, column]),
+                "labels": state,
+                "finding": mention and mention["finding"],
+                "assertion": mention and mention["assertion"],
+                "cue": mention and mention["cue"],
+                "sentence": sentence or _whole(sections, labels),
+            }
+        )
+    return rows
+
+
+def _deciding(
+    mentions: list[dict[str, Any]],
+    state: int,
+    targets: tuple[str, ...],
+    normal: bool,
+    labels: Labels,
+) -> Any:
+    members = labels.members(targets)
+    if normal and state == 1 and labels.scheme and labels.scheme.normal_class in targets:
+        return None  # no mention decides it: nothing abnormal was stated
+    if normal and state == 0:
+        # What takes normality away is an abnormality that is stated.
+        return deciding_mention(mentions, 1, members, labels.vocabulary) or deciding_mention(
+            mentions, -1, members, labels.vocabulary
+        )
+    return deciding_mention(mentions, state, members, labels.vocabulary)
+
+
+def _whole(sections: tuple[tuple[str, str], ...], labels: Labels) -> str:
+    said = (text for kind, text in sections if kind not in labels.vocabulary.context_kinds)
+    return " ".join(" ".join(said).split())
