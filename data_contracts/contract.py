@@ -8,7 +8,7 @@ Great Expectations sees no report text and no more of a table than a rule needs:
 a rule, with a number in place of each value where only presence or sameness matters.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,7 +18,8 @@ import pyarrow as pa
 
 from data_contracts.column_types import plain, schema_fault, schema_of
 from data_contracts.derived_columns import DERIVED
-from data_contracts.expectations import evaluate
+from data_contracts.distinct_values import distinct_values
+from data_contracts.expectations import Outcome, evaluate
 from data_contracts.rule_frames import rule_frame
 from data_contracts.suite_file import Rule, rules
 
@@ -172,11 +173,7 @@ def _ask(
     failed: int | None = 0
     success, error = True, None
     checked = columns.table.num_rows
-    for column, kwargs in rule.kwargs.items() if checked else ():
-        frame = rule_frame(rule.expectation, kwargs, columns)
-        if frame.empty:
-            continue
-        outcome = evaluate(rule.expectation, kwargs, frame, parameters)
+    for column, outcome in _outcomes(rule, columns, parameters) if checked else ():
         success = success and outcome.success
         error = error or outcome.error
         if not outcome.success and column:
@@ -201,6 +198,25 @@ def _ask(
         error,
     )
     return found, rows
+
+
+def _outcomes(
+    rule: Rule, columns: _Columns, parameters: Mapping[str, Any]
+) -> Iterator[tuple[str, Outcome]]:
+    """Yield what the rule's expectation found in each column that it stands for."""
+    distinct = distinct_values(rule, columns)
+    if distinct is None:
+        for column, kwargs in rule.kwargs.items():
+            frame = rule_frame(rule.expectation, kwargs, columns)
+            if not frame.empty:
+                yield column, evaluate(rule.expectation, kwargs, frame, parameters)
+    elif not distinct.frame.empty:
+        outcome = evaluate(rule.expectation, distinct.kwargs, distinct.frame, parameters)
+        if outcome.rows is None:
+            yield from ((column, outcome) for column in rule.kwargs)
+        else:
+            for column, rows in distinct.failing(outcome.rows).items():
+                yield column, Outcome(False, rows)
 
 
 def _split(table: pa.Table, first: np.ndarray, asked: Sequence[Rule]) -> tuple[pa.Table, pa.Table]:

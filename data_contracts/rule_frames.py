@@ -43,7 +43,7 @@ def rule_frame(expectation: str, kwargs: Mapping[str, Any], columns: Columns) ->
     import pandas as pd
 
     judged, deciding = domain_columns(kwargs), condition_columns(kwargs)
-    convert: Callable[[pa.ChunkedArray], Any] = _plain
+    convert: Callable[[pa.ChunkedArray], Any] = plain_values
     if expectation in PRESENCE:
         convert = _presence
     elif expectation in SAMENESS:
@@ -56,16 +56,22 @@ def rule_frame(expectation: str, kwargs: Mapping[str, Any], columns: Columns) ->
         return pd.DataFrame({judged[0]: convert(column.drop_null())}, index=pd.Index(rows))
     # A column that decides must be there as it is.
     values = {name: convert(columns[name]) for name in judged if name not in deciding}
-    values.update({name: _plain(columns[name]) for name in deciding})
+    values.update({name: plain_values(columns[name]) for name in deciding})
     return pd.DataFrame(values)
 
 
-def _plain(column: pa.ChunkedArray) -> Any:
+def plain_values(column: pa.ChunkedArray) -> Any:
+    """Return a column as pandas holds it, numbers at their widest."""
+    return widest(column).to_pandas().array
+
+
+def widest(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
+    """Return integers as int64 and floating numbers as float64, anything else as it is."""
     if pa.types.is_integer(column.type):
-        column = column.cast(pa.int64())
-    elif pa.types.is_floating(column.type):
-        column = column.cast(pa.float64())
-    return column.to_pandas().array
+        return column.cast(pa.int64())
+    if pa.types.is_floating(column.type):
+        return column.cast(pa.float64())
+    return column
 
 
 def _presence(column: pa.ChunkedArray) -> np.ndarray:
