@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from labelers.assertion import Decision, FoundCue, Head, decide
 from labelers.matching import Match, PhraseFinder, Tokens
-from labelers.modifiers import FoundModifiers, modifier_of
+from labelers.modifiers import FoundModifiers, modifiers_of
 from labelers.predicates import Term, join, rule_table
 from labelers.vocabulary import Vocabulary
 from labelers.vocabulary.cue_terms import Cue
@@ -50,6 +50,7 @@ class SentenceReader:
         self._finder = PhraseFinder(vocabulary)
         self._rules = rule_table(vocabulary.rules)
         self._by_id = vocabulary.by_id
+        self._midline = vocabulary.midline
         # A joined mention covers a bare one of the same finding, or a more general one.
         self._covered = {f: {f, *vocabulary.ancestors(f)} for f in vocabulary.finding_ids}
 
@@ -76,14 +77,20 @@ class SentenceReader:
             return []
         heads = [one.head for one in named]
         decisions = decide(tokens.words, heads, parts.cues, clause, self._vocabulary.grammar)
+        modifiers = modifiers_of(
+            parts.modifiers,
+            [(one.start, one.end) for one in named],
+            heads,
+            [one.finding in self._midline for one in named],
+            tokens.words,
+            clause,
+            self._vocabulary.modifier_words,
+        )
         mentions = []
         for number, one in enumerate(named):
             decision = decisions[number]
-            values = {
-                column: modifier_of(found, number, heads, clause)
-                for column, found in parts.modifiers.items()
-            }
-            assertion = self._assertion(one, decision, values.get("change"), context)
+            laterality, location, severity, change = modifiers[number]
+            assertion = self._assertion(one, decision, context)
             cued = decision.start >= 0
             mentions.append(
                 SentenceMention(
@@ -93,12 +100,15 @@ class SentenceReader:
                     assertion,
                     tokens.starts[decision.start] if cued else -1,
                     tokens.ends[decision.end - 1] if cued else -1,
-                    *(values.get(column) for column in MODIFIERS),
+                    laterality,
+                    location,
+                    severity,
+                    "resolved" if assertion == "resolved" else change,
                 )
             )
         return mentions
 
-    def _assertion(self, one: _Named, decision: Decision, change: str | None, context: bool) -> str:
+    def _assertion(self, one: _Named, decision: Decision, context: bool) -> str:
         assertion = decision.assertion
         if context:
             return "historical" if assertion == "historical" else "hypothetical"

@@ -17,6 +17,10 @@ ASSERTIONS = ("present", "absent", "uncertain", "historical", "hypothetical", "r
 FILES = ("findings", "cues", "grammar", "modifiers", "sections", "echoes")
 GRAMMAR = ("restart", "seen", "choice", "plural", "copula", "joining", "bridge")
 MODIFIERS = ("laterality", "location", "severity", "change")
+MODIFIER_WORDS = (
+    *("boundary", "list", "choice", "bare", "tied", "filler", "opening", "place", "link"),
+    "plural",
+)
 
 # What a phrase stands for: a role and its value (a finding id, an anatomy name, a cue number ...).
 Entry = tuple[str, str | int]
@@ -81,6 +85,10 @@ class Vocabulary:
         The cues that the `cue` entries of `phrases` number.
     grammar
         Part to its small words, as grammar.yaml describes them.
+    modifier_words
+        Part to the small words that modifiers.yaml lists for it.
+    midline
+        Ids of the findings that have neither side nor place.
     echoes
         Whole sentences that speak of the finding in the sentence before them.
     headings
@@ -96,6 +104,8 @@ class Vocabulary:
     rules: tuple[Rule, ...]
     cues: tuple[Cue, ...]
     grammar: dict[str, frozenset[str]]
+    modifier_words: dict[str, frozenset[str]]
+    midline: frozenset[str]
     echoes: Echoes
     headings: dict[str, str]
     context_kinds: frozenset[str]
@@ -148,7 +158,7 @@ def load_vocabulary(folder: str | Path | None = None) -> Vocabulary:
     findings = _read_findings(files["findings"], phrases)
     rules = _read_rules(files["findings"], findings, phrases)
     cues, negex_terms = read_cues(files["cues"], phrases)
-    _read_modifiers(files["modifiers"], phrases)
+    modifier_words, midline = _read_modifiers(files["modifiers"], findings, phrases)
     headings, context_kinds = _read_sections(files["sections"])
     content = json.dumps([files, negex_terms], sort_keys=True, ensure_ascii=False)
     return Vocabulary(
@@ -156,7 +166,9 @@ def load_vocabulary(folder: str | Path | None = None) -> Vocabulary:
         phrases={phrase: tuple(entries) for phrase, entries in phrases.items()},
         rules=rules,
         cues=cues,
-        grammar=_read_grammar(files["grammar"]),
+        grammar=_read_words(files["grammar"], GRAMMAR),
+        modifier_words=modifier_words,
+        midline=midline,
         echoes=read_echoes(files["echoes"], {*files["modifiers"].mapping("change"), "resolved"}),
         headings=headings,
         context_kinds=context_kinds,
@@ -270,23 +282,36 @@ def _read_rules(
     return tuple(rules)
 
 
-def _read_grammar(file: Mapping) -> dict[str, frozenset[str]]:
-    file.allow(*GRAMMAR)
-    for part in GRAMMAR:
+def _read_words(file: Mapping, parts: Sequence[str]) -> dict[str, frozenset[str]]:
+    file.allow(*parts)
+    for part in parts:
         if not file.texts(part):
             raise VocabularyError(f"{file.place}: '{part}' is missing or empty")
-    return {part: frozenset(map(str, file.texts(part))) for part in GRAMMAR}
+    return {part: frozenset(map(str, file.texts(part))) for part in parts}
 
 
-def _read_modifiers(file: Mapping, phrases: dict[str, list[Entry]]) -> None:
-    file.allow("terms", *MODIFIERS)
+def _read_modifiers(
+    file: Mapping, findings: tuple[Finding, ...], phrases: dict[str, list[Entry]]
+) -> tuple[dict[str, frozenset[str]], frozenset[str]]:
+    """Read the modifiers into `phrases`; return their small words and the midline findings."""
+    file.allow("terms", *MODIFIERS, "nothing", "midline", "words")
     terms = {str(name): str(value) for name, value in file.mapping("terms").items()}
+    nothing = file.mapping("nothing")
+    nothing.allow(*MODIFIERS)
     for role in MODIFIERS:
         values = file.mapping(role)
-        for value in values:
-            for pattern in values.texts(value):
+        said = {str(value): values.texts(value) for value in values}
+        said[""] = nothing.texts(role)  # an empty value: words that modify nothing
+        for value, patterns in said.items():
+            for pattern in patterns:
                 for phrase in expand(pattern, terms):
-                    _add(phrases, phrase, (role, str(value)), pattern)
+                    _add(phrases, phrase, (role, value), pattern)
+    ids = {finding.id for finding in findings}
+    for finding in file.texts("midline"):
+        if finding not in ids:
+            raise VocabularyError(f"{finding.place}: unknown finding '{finding}' in midline")
+    words = _read_words(file.mapping("words"), MODIFIER_WORDS)
+    return words, frozenset(map(str, file.texts("midline")))
 
 
 def _read_sections(file: Mapping) -> tuple[dict[str, str], frozenset[str]]:
