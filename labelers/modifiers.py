@@ -10,8 +10,8 @@ own words
     unchanged»). After a comma or a new clause, words go on speaking of the finding only if a
     modifier comes first: «effusion, unchanged», not «effusion, heart size stable».
 fronted place
-    «In the left base, there is an opacity»: a place that opens the sentence belongs to the first
-    finding after it.
+    «In the left base, there is an opacity», «right middle lobe with opacities»: a place that opens
+    the sentence belongs to the first finding after it.
 one mention, several values
     «Small left and moderate right effusions» is one mention: left and right make it bilateral, and
     of several severities the gravest counts.
@@ -32,6 +32,7 @@ These are our reading of a radiologist's grammar, tested sentence by sentence.
 from collections.abc import Sequence
 
 from labelers.assertion import Head
+from labelers.noun_phrases import CHANGE, PLACE, REACH, SEVERITY, SIDE, Unit, divide, units_of
 from labelers.vocabulary.loader import MODIFIERS
 
 # For each column: (start, end, value) of its words in the sentence, in order.
@@ -39,23 +40,8 @@ FoundModifiers = dict[str, list[tuple[int, int, str]]]
 # The values of a mention in the order of `MODIFIERS`.
 Values = tuple[str | None, ...]
 
-_SIDE, _PLACE, _SEVERITY, _CHANGE = range(len(MODIFIERS))
 _GRADES = ("small", "mild", "moderate", "severe")
-_REACH = 14  # tokens between a mention and its modifier
 _NONE: Values = (None,) * len(MODIFIERS)
-
-
-class _Unit:
-    """Mentions whose words overlap: tokens [start, end), members, and the words found for it."""
-
-    __slots__ = ("after", "before", "end", "first", "last", "members", "start")
-
-    def __init__(self, start: int, end: int, member: int) -> None:
-        self.start, self.end = start, end
-        self.members = [member]
-        self.first, self.last = 0, 0  # its own stretch of the sentence
-        self.before: list[str | None] = list(_NONE)
-        self.after: list[str | None] = list(_NONE)
 
 
 def modifiers_of(
@@ -84,12 +70,15 @@ def modifiers_of(
     items = _items(found)
     if not items:
         return [_NONE] * len(heads)
-    marked = {token for start, end, _, _ in items for token in range(start, end)}
-    units = _units(spans)
-    _divide(units, words, clause, marked, small)
+    marked = {t: column for start, end, column, _ in items for t in range(start, end)}
+    for start, end, column, _ in items:
+        if column <= PLACE:
+            marked.update(dict.fromkeys(range(start, end), column))
+    units = units_of(spans)
+    divide(units, words, clause, marked, small)
     for unit in units:
         _own_words(unit, items, heads, spans, words, clause)
-    _fronted_place(units[0], items, words, clause, small)
+    _fronted_place(units[0], items, words, clause, marked, small)
     values = [
         [before or after for before, after in zip(unit.before, unit.after, strict=True)]
         for unit in units
@@ -108,14 +97,17 @@ def modifiers_of(
 
 def _items(found: FoundModifiers) -> list[tuple[int, int, int, str]]:
     """Return (start, end, column, value) in order, without words that say something else."""
-    changes = found.get("change", ())
+    changes, sides = found.get("change", ()), found.get("laterality", ())
     items = []
     for column, name in enumerate(MODIFIERS):
         for start, end, value in found.get(name, ()):
             if not value:
                 continue
+            # «right worse than left» compares sides, not exams.
+            if column == CHANGE and any(first < start and end < last for first, last, _ in sides):
+                continue
             # «no significant change», «slightly improved»: the degree is the change's.
-            if column == _SEVERITY and any(
+            if column == SEVERITY and any(
                 (first <= start and end <= last) or end == first for first, last, _ in changes
             ):
                 continue
@@ -124,116 +116,8 @@ def _items(found: FoundModifiers) -> list[tuple[int, int, int, str]]:
     return items
 
 
-def _units(spans: Sequence[tuple[int, int]]) -> list[_Unit]:
-    units: list[_Unit] = []
-    for member in sorted(range(len(spans)), key=lambda number: spans[number]):
-        start, end = spans[member]
-        if units and start < units[-1].end:
-            units[-1].members.append(member)
-            units[-1].end = max(units[-1].end, end)
-        else:
-            units.append(_Unit(start, end, member))
-    return units
-
-
-def _divide(
-    units: list[_Unit],
-    words: Sequence[str],
-    clause: Sequence[int],
-    marked: set[int],
-    small: dict[str, frozenset[str]],
-) -> None:
-    """Give each unit the stretch [first, last) in which its modifiers can stand."""
-    low = 0
-    for number, unit in enumerate(units):
-        unit.first = _noun_phrase(low, unit.start, number == 0, words, clause, marked, small)
-        if number:
-            units[number - 1].last = min(
-                unit.first, _followed(units[number - 1], unit.first, words, clause, marked, small)
-            )
-        low = unit.end
-    units[-1].last = _followed(units[-1], len(words), words, clause, marked, small)
-
-
-def _noun_phrase(
-    low: int,
-    start: int,
-    leading: bool,
-    words: Sequence[str],
-    clause: Sequence[int],
-    marked: set[int],
-    small: dict[str, frozenset[str]],
-) -> int:
-    """Return where the noun phrase of the mention at `start` begins, not before `low`."""
-    boundary, link = small["boundary"], small["link"]
-    edge = start - 1
-    while edge >= low and not (
-        words[edge] in boundary
-        or words[edge] in link
-        or (edge > low and clause[edge] != clause[edge - 1])
-    ):
-        edge -= 1
-    if edge < low:
-        following = low < start and not leading and words[low] in small["place"]
-        return start if following else low
-    begin = edge if words[edge] not in boundary and words[edge] not in link else edge + 1
-    # «small left and moderate right effusions»: adjectives on both sides of the coordinator.
-    while words[edge] in small["list"] or words[edge] == ",":
-        run = edge
-        while run > low and run - 1 in marked:
-            run -= 1
-        if run == edge:
-            break
-        if run == 0 or clause[run] != clause[run - 1]:
-            return run
-        before = words[run - 1]
-        opened = before == "," and run > low
-        if leading and not opened:
-            opened = before in small["opening"] or (
-                before in {"is", "are"} and run > 1 and words[run - 2] == "there"
-            )
-        if not opened:
-            break
-        begin = run
-        edge = run - 1
-        if edge < low:
-            break
-    return begin
-
-
-def _followed(
-    unit: _Unit,
-    stop: int,
-    words: Sequence[str],
-    clause: Sequence[int],
-    marked: set[int],
-    small: dict[str, frozenset[str]],
-) -> int:
-    """Return how far the words after a unit go on speaking of it."""
-    boundary, filler, link = small["boundary"], small["filler"], small["link"]
-    stop = min(stop, unit.end + _REACH)
-    token = unit.end
-    while token < stop:
-        word = words[token]
-        if word in boundary or clause[token] != clause[token - 1]:
-            ahead = token
-            while (
-                ahead < stop
-                and ahead not in marked
-                and (words[ahead] in boundary or words[ahead] in filler)
-            ):
-                ahead += 1
-            if ahead >= stop or ahead not in marked:
-                return token
-            token = ahead
-        elif word in link and token not in marked:
-            return token
-        token += 1
-    return stop
-
-
 def _own_words(
-    unit: _Unit,
+    unit: Unit,
     items: list[tuple[int, int, int, str]],
     heads: Sequence[Head],
     spans: Sequence[tuple[int, int]],
@@ -248,21 +132,21 @@ def _own_words(
         if end <= unit.first:
             continue
         if unit.start <= start < unit.end:
-            if column >= _SEVERITY and _of_the_phrase(unit, start, column, heads, spans):
+            if column >= SEVERITY and _of_the_phrase(unit, start, column, heads, spans):
                 continue
             _add(inside, column, value, first=True)
         elif start < unit.start:
-            if unit.start - start <= _REACH and clause[start] == clause[unit.start]:
+            if unit.start - start <= REACH and clause[start] == clause[unit.start]:
                 _add(unit.before, column, value, first=False)
         else:
-            if column == _SIDE and last_side >= 0:
+            if column == SIDE and last_side >= 0:
                 between = words[last_side:start]
                 if "," in between or not ("and" in between or "&" in between):
                     continue
-            if column == _SEVERITY and unit.after[column] is not None:
+            if column == SEVERITY and unit.after[column] is not None:
                 continue
             _add(unit.after, column, value, first=True)
-            if column == _SIDE:
+            if column == SIDE:
                 last_side = end
     for column, own in enumerate(inside):
         if own is not None:
@@ -270,13 +154,13 @@ def _own_words(
 
 
 def _of_the_phrase(
-    unit: _Unit, start: int, column: int, heads: Sequence[Head], spans: Sequence[tuple[int, int]]
+    unit: Unit, start: int, column: int, heads: Sequence[Head], spans: Sequence[tuple[int, int]]
 ) -> bool:
     """Whether a severity or change inside a mention belongs to the phrase that names it."""
     for member in unit.members:
         head = heads[member]
         joined = spans[member] != (head.start, head.end)
-        if (column == _CHANGE or joined) and head.start <= start < head.end:
+        if (column == CHANGE or joined) and head.start <= start < head.end:
             return True
     return False
 
@@ -285,34 +169,38 @@ def _add(values: list[str | None], column: int, value: str, first: bool) -> None
     known = values[column]
     if known is None:
         values[column] = value
-    elif column == _SIDE:
+    elif column == SIDE:
         values[column] = value if value == known else "bilateral"
-    elif column == _SEVERITY:
+    elif column == SEVERITY:
         values[column] = max(known, value, key=_GRADES.index)
     elif not first:
         values[column] = value
 
 
 def _fronted_place(
-    unit: _Unit,
+    unit: Unit,
     items: list[tuple[int, int, int, str]],
     words: Sequence[str],
     clause: Sequence[int],
+    marked: dict[int, int],
     small: dict[str, frozenset[str]],
 ) -> None:
-    if words[0] not in small["place"]:
+    comma = next((t for t in range(unit.start) if words[t] in {",", ":"}), unit.start)
+    opening = [t for t in range(comma) if clause[t] == clause[0]]
+    if words[0] not in small["place"] and not all(
+        t in marked or words[t] in small["opening"] for t in opening
+    ):
         return
-    comma = next((t for t in range(unit.start) if words[t] == ","), unit.start)
     for start, end, column, value in items:
         if end > min(unit.first, unit.start):
             break
         opens = clause[start] == clause[0] and start < comma
-        if opens and column <= _PLACE and unit.before[column] is None:
+        if opens and column <= PLACE and unit.before[column] is None:
             unit.before[column] = value
 
 
 def _share(
-    units: list[_Unit],
+    units: list[Unit],
     values: list[list[str | None]],
     heads: Sequence[Head],
     midline: Sequence[bool],
@@ -331,44 +219,44 @@ def _share(
     for number, tie in enumerate(ties):
         one, other = values[number], values[number + 1]
         if tie == "reading":
-            columns: tuple[int, ...] = (_SIDE, _PLACE)
+            columns: tuple[int, ...] = (SIDE, PLACE)
             source = one
         elif tie in {"and", "or"}:
-            columns = (_SIDE, _PLACE, _CHANGE) if tie == "and" else tuple(range(len(MODIFIERS)))
+            columns = (SIDE, PLACE, CHANGE) if tie == "and" else tuple(range(len(MODIFIERS)))
             source = units[number].before if tie == "and" else one
         else:
             continue
-        if other[_SIDE] is None and other[_PLACE] is None and _has_place(units[number], midline):
-            for column in (_SIDE, _PLACE):
+        if other[SIDE] is None and other[PLACE] is None and _has_place(units[number], midline):
+            for column in (SIDE, PLACE):
                 if column in columns:
                     other[column] = source[column]
-        elif other[_SIDE] is None and _SIDE in columns and tie != "reading":
-            other[_SIDE] = source[_SIDE]
-        for column in (_SEVERITY, _CHANGE):
+        elif other[SIDE] is None and SIDE in columns and tie != "reading":
+            other[SIDE] = source[SIDE]
+        for column in (SEVERITY, CHANGE):
             if column in columns and other[column] is None:
                 other[column] = source[column]
                 units[number + 1].before[column] = other[column]
-        for column in (_SIDE, _PLACE):
+        for column in (SIDE, PLACE):
             if units[number + 1].after[column] is None:
                 units[number + 1].before[column] = other[column]
     for number in range(len(ties) - 1, -1, -1):
         one, after = values[number], units[number + 1].after
-        if ties[number] in {"and", "or"} and one[_SIDE] is None and one[_PLACE] is None:
-            one[_SIDE], one[_PLACE] = after[_SIDE], after[_PLACE]
-            units[number].after[_SIDE], units[number].after[_PLACE] = after[_SIDE], after[_PLACE]
-        if one[_CHANGE] is None and (
+        if ties[number] in {"and", "or"} and one[SIDE] is None and one[PLACE] is None:
+            one[SIDE], one[PLACE] = after[SIDE], after[PLACE]
+            units[number].after[SIDE], units[number].after[PLACE] = after[SIDE], after[PLACE]
+        if one[CHANGE] is None and (
             ties[number] in {"and", "or"} or _speaks_of_all(units, number, words, clause, small)
         ):
-            one[_CHANGE] = units[number].after[_CHANGE] = after[_CHANGE]
+            one[CHANGE] = units[number].after[CHANGE] = after[CHANGE]
 
 
-def _has_place(unit: _Unit, midline: Sequence[bool]) -> bool:
+def _has_place(unit: Unit, midline: Sequence[bool]) -> bool:
     return not all(midline[member] for member in unit.members)
 
 
 def _tie(
-    one: _Unit,
-    other: _Unit,
+    one: Unit,
+    other: Unit,
     heads: Sequence[Head],
     words: Sequence[str],
     clause: Sequence[int],
@@ -394,7 +282,7 @@ def _tie(
 
 
 def _speaks_of_all(
-    units: list[_Unit],
+    units: list[Unit],
     number: int,
     words: Sequence[str],
     clause: Sequence[int],
