@@ -9,10 +9,50 @@ from typing import Any, NamedTuple
 
 from labelers.spacy_import import spacy_without_torch
 from labelers.vocabulary import Vocabulary
-from labelers.vocabulary.loader import Entry
+from labelers.vocabulary.cue_terms import Cue
+from labelers.vocabulary.loader import MODIFIERS, Entry
 from labelers.vocabulary.patterns import fold
 
 _RUNS = re.compile(r" {2,}")
+
+
+class Meaning(NamedTuple):
+    """What a phrase stands for, by role.
+
+    `naming` is true for findings, look-alikes, anatomies and predicates, which compete for tokens;
+    `final` if one of the cues counts only at the end of a sentence.
+    """
+
+    naming: bool
+    findings: tuple[str, ...]
+    anatomies: tuple[str, ...]
+    predicates: tuple[str, ...]
+    cues: tuple[Cue, ...]
+    final: bool
+    pseudo: bool
+    terminator: bool
+    modifiers: tuple[tuple[str, str], ...]
+
+
+def meaning_of(entries: tuple[Entry, ...], cues: tuple[Cue, ...]) -> Meaning:
+    """Return the meaning of a phrase from its entries in the vocabulary."""
+    roles = {role for role, _ in entries}
+
+    def values(wanted: str) -> tuple[str, ...]:
+        return tuple(str(value) for role, value in entries if role == wanted)
+
+    meant = tuple(cues[int(value)] for role, value in entries if role == "cue")
+    return Meaning(
+        not roles.isdisjoint(("finding", "exclusion", "anatomy", "predicate")),
+        values("finding"),
+        values("anatomy"),
+        values("predicate"),
+        meant,
+        any(cue.final for cue in meant),
+        "pseudo" in roles,
+        "terminator" in roles,
+        tuple((role, str(value)) for role, value in entries if role in MODIFIERS),
+    )
 
 
 class Match(NamedTuple):
@@ -20,7 +60,7 @@ class Match(NamedTuple):
 
     start: int
     end: int
-    entries: tuple[Entry, ...]
+    meaning: Meaning
 
 
 class Tokens(NamedTuple):
@@ -49,11 +89,11 @@ class PhraseFinder:
         for phrase, entries in vocabulary.phrases.items():
             by_entries.setdefault(entries, []).append(phrase)
         self._places = [IDX, LENGTH]
-        self._entries: dict[int, tuple[Entry, ...]] = {}
+        self._meanings: dict[int, Meaning] = {}
         for number, (entries, phrases) in enumerate(by_entries.items()):
             key = f"entries {number}"
             self._matcher.add(key, [self._tokenizer(phrase) for phrase in phrases])
-            self._entries[nlp.vocab.strings[key]] = entries
+            self._meanings[nlp.vocab.strings[key]] = meaning_of(entries, vocabulary.cues)
 
     def find(self, sentence: str) -> tuple[Tokens, list[Match]]:
         """Return the tokens and every match, overlapping ones included, in no set order.
@@ -65,8 +105,8 @@ class PhraseFinder:
         if "  " in folded:
             folded, origin = _single_spaced(folded)
         doc = self._tokenizer(folded)
-        entries = self._entries
-        matches = [Match(start, end, entries[key]) for key, start, end in self._matcher(doc)]
+        meanings = self._meanings
+        matches = [Match(start, end, meanings[key]) for key, start, end in self._matcher(doc)]
         # Two columns of the whole sentence: an object a token would cost more than the matching.
         places = doc.to_array(self._places)
         starts, lengths = places[:, 0].tolist(), places[:, 1].tolist()

@@ -5,15 +5,12 @@ Everything here is decided inside the sentence, so the result can be kept per di
 
 from typing import NamedTuple
 
-from labelers.assertion import Decision, FoundCue, Head, decide
-from labelers.matching import Match, PhraseFinder, Tokens
-from labelers.modifiers import FoundModifiers, modifiers_of
-from labelers.predicates import Term, join, rule_table
+from labelers.assertion import Decision, Head, decide
+from labelers.matching import PhraseFinder, Tokens
+from labelers.modifiers import modifiers_of
+from labelers.predicates import join, rule_table
+from labelers.sentence_parts import SentenceParts
 from labelers.vocabulary import Vocabulary
-from labelers.vocabulary.cue_terms import Cue
-from labelers.vocabulary.loader import MODIFIERS
-
-_PUNCTUATION = frozenset(".,;:!)")
 
 
 class SentenceMention(NamedTuple):
@@ -51,6 +48,8 @@ class SentenceReader:
         self._rules = rule_table(vocabulary.rules)
         self._by_id = vocabulary.by_id
         self._midline = vocabulary.midline
+        # What may be one of several diagnoses, as devices and statements of normality are not.
+        self._choice = {f.id: not (f.device or f.normal) for f in vocabulary.findings}
         # A joined mention covers a bare one of the same finding, or a more general one.
         self._covered = {f: {f, *vocabulary.ancestors(f)} for f in vocabulary.finding_ids}
 
@@ -68,7 +67,7 @@ class SentenceReader:
         tokens, matches = self._finder.find(sentence)
         if not matches:
             return []
-        parts = _Parts(matches, tokens.words, self._vocabulary.cues)
+        parts = SentenceParts(matches, tokens.words)
         if not parts.findings and not parts.predicates:
             return []
         clause = parts.clauses(len(tokens.words))
@@ -118,15 +117,12 @@ class SentenceReader:
             return one.assertion
         return assertion
 
-    def _named(self, tokens: Tokens, parts: "_Parts", clause: list[int]) -> list[_Named]:
+    def _named(self, tokens: Tokens, parts: "SentenceParts", clause: list[int]) -> list[_Named]:
         named = []
         for match in parts.findings:
-            for role, value in match.entries:
-                if role == "finding":
-                    finding = self._by_id[str(value)]
-                    choice = not (finding.device or finding.normal)
-                    head = Head(match.start, match.end, match.start, choice)
-                    named.append(_Named(match.start, match.end, head, finding.id, "present", False))
+            for name in match.meaning.findings:
+                head = Head(match.start, match.end, match.start, self._choice[name])
+                named.append(_Named(match.start, match.end, head, name, "present", False))
         for joined in join(
             tokens.words,
             parts.anatomies,
@@ -137,14 +133,13 @@ class SentenceReader:
             self._vocabulary.grammar,
         ):
             anatomy, predicate, rule = joined
-            finding = self._by_id[rule.finding]
-            choice = not (finding.device or finding.normal)
+            choice = self._choice[rule.finding]
             start, end = min(anatomy.start, predicate.start), max(anatomy.end, predicate.end)
             if predicate.start < anatomy.start:
                 head = Head(predicate.start, predicate.end, predicate.start, choice)
             else:
                 head = Head(predicate.start, predicate.end, anatomy.start, choice)
-            named.append(_Named(start, end, head, finding.id, rule.assertion, True))
+            named.append(_Named(start, end, head, rule.finding, rule.assertion, True))
         joined_at = {(one.head.start, one.head.end): one.finding for one in named if one.joined}
         named = [
             one
@@ -154,80 +149,3 @@ class SentenceReader:
         ]
         named.sort(key=lambda one: (one.head.start, one.start, one.finding))
         return named
-
-
-class _Parts:
-    """The matches of a sentence by role, overlaps resolved: the longest phrase counts."""
-
-    def __init__(self, matches: list[Match], words: list[str], cues: tuple[Cue, ...]) -> None:
-        self.findings: list[Match] = []
-        self.anatomies: list[Term] = []
-        self.predicates: list[Term] = []
-        self.cues: list[FoundCue] = []
-        length = len(words)
-        last = next((n for n in range(length, 0, -1) if words[n - 1] not in _PUNCTUATION), 0)
-        terminators: list[Match] = []
-        self.modifiers: FoundModifiers = {}
-        matches.sort(key=lambda match: (match.start - match.end, match.start))
-        naming: set[int] = set()
-        cueing: set[int] = set()
-        modifying: dict[str, set[int]] = {}
-        for match in matches:
-            roles = {role for role, _ in match.entries}
-            found_cues = [
-                FoundCue(match.start, match.end, cues[int(number)])
-                for role, number in match.entries
-                if role == "cue" and (match.end == last or not cues[int(number)].final)
-            ]
-            span = range(match.start, match.end)
-            if roles & {"finding", "exclusion", "anatomy", "predicate"} and naming.isdisjoint(span):
-                naming.update(span)
-                self._add_named(match)
-            if (found_cues or "pseudo" in roles) and cueing.isdisjoint(span):
-                cueing.update(span)
-                self.cues += found_cues
-            if "terminator" in roles:
-                terminators.append(match)
-            for role, value in match.entries:
-                if role in MODIFIERS:
-                    taken = modifying.setdefault(role, set())
-                    if taken.isdisjoint(span):
-                        taken.update(span)
-                        found = self.modifiers.setdefault(role, [])
-                        found.append((match.start, match.end, str(value)))
-        inside = {token for match in self.findings for token in range(match.start, match.end)}
-        self.cues = [c for c in self.cues if inside.isdisjoint(range(c.start, c.end))]
-        held = {t for c in self.cues for t in range(c.start + 1, c.end)} | inside
-        # A hedge reaches over the terminator right after it: «may be compatible with».
-        hedged = {
-            found.end
-            for found in self.cues
-            if found.cue.category == "uncertain" and found.cue.direction == "forward"
-        }
-        for match in terminators:
-            if match.start in hedged:
-                held.update(range(match.start, match.end))
-        self.ends = {match.start for match in terminators} - held
-        self.findings.sort(key=lambda match: match.start)
-        self.anatomies.sort()
-        self.predicates.sort()
-        self.cues.sort(key=lambda found: found.start)
-        for found in self.modifiers.values():
-            found.sort()
-
-    def _add_named(self, match: Match) -> None:
-        if any(role == "finding" for role, _ in match.entries):
-            self.findings.append(match)
-        for role, value in match.entries:
-            if role == "anatomy":
-                self.anatomies.append(Term(match.start, match.end, str(value)))
-            elif role == "predicate":
-                self.predicates.append(Term(match.start, match.end, str(value)))
-
-    def clauses(self, length: int) -> list[int]:
-        """Return the number of the clause of each token."""
-        clause, number, marks = [], 0, self.ends
-        for token in range(length):
-            number += token in marks
-            clause.append(number)
-        return clause
