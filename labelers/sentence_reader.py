@@ -147,5 +147,5 @@ class SentenceReader:
             if one.joined
             or one.finding not in self._covered.get(joined_at.get((one.start, one.end), ""), ())
         ]
-        named.sort(key=lambda one: (one.head.start, one.start, one.finding))
-        return named
+        # Two rules may read the same words («clear» angles are sharp and clear).
+        return sorted(set(named), key=lambda one: (one.head.start, one.start, one.finding))
