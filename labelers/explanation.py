@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from labelers.priority import deciding_findings, priority_of
 from labelers.rule_labeler import Labelling, Mention
 from labelers.schemes import Scheme
 
@@ -25,7 +26,7 @@ def explain(labelling: Labelling, scheme: Scheme) -> "Text":
 
     First each section with every mention coloured by its assertion and every cue underlined; then a
     line a mention (quote, finding, assertion, cue, modifiers); then a line a class of the scheme
-    that has a state, with the findings that gave it.
+    that has a state, with the findings that gave it; last the reporting priority of the exam.
     """
     from rich.text import Text
 
@@ -53,6 +54,10 @@ def explain(labelling: Labelling, scheme: Scheme) -> "Text":
             result.append(f"{label_class}: ", "bold")
             reason = _reason(labelling, scheme, label_class, state)
             result.append(f"{_STATES[state]} ({reason})\n")
+    result.append("Priority: ", "bold")
+    level = priority_of(labelling, scheme).replace("_", "-")
+    deciding = deciding_findings(labelling, scheme)
+    result.append(f"{level} ({_listed(deciding)})\n" if deciding else f"{level}\n")
     return result
 
 

@@ -38,8 +38,9 @@ def label_reports_file(
 ) -> StageSummary:
     """Label the reports of a file and write one row an exam.
 
-    `out` gets columns exam_id and one nullable int8 a class of the scheme (1, 0, -1, null), with
-    the labeler and the vocabulary's hash in the schema's metadata. Reports that cannot be used
+    `out` gets columns exam_id, one nullable int8 a class of the scheme (1, 0, -1, null), and the
+    reporting priority (string) if the scheme sets any, with the labeler and the vocabulary's hash
+    in the schema's metadata. Reports that cannot be used
     are listed, without their text, beside it: in ``labels.quarantine.csv`` for
     ``labels.parquet``. A retracted report gets no row.
 
@@ -78,7 +79,12 @@ def label_reports_file(
     standing = labels.filter(pa.array((decided["outcome"] == "new").to_numpy()))
     labeler = rule_labeler()
     metadata = {"scheme": scheme, "labeler": labeler.name, "vocabulary": labeler.vocabulary_hash}
-    _write(projection.project(standing).replace_schema_metadata(metadata), out)
+    classes = projection.project(standing)
+    if projection.prioritised:
+        from labelers.priority import priorities
+
+        classes = classes.append_column("priority", priorities(standing, projection))
+    _write(classes.replace_schema_metadata(metadata), out)
     return StageSummary(
         stage="label",
         outcome="committed",
