@@ -9,18 +9,15 @@ from pathlib import Path
 
 from labelers.vocabulary.cue_terms import Cue, read_cues
 from labelers.vocabulary.echoes import Echoes, read_echoes
+from labelers.vocabulary.extension import extend, read_additions
 from labelers.vocabulary.located_yaml import Mapping, Text, VocabularyError, place_of, read
+from labelers.vocabulary.modifier_terms import MODIFIERS, read_modifiers, read_words
 from labelers.vocabulary.patterns import expand
 
 PRIORITIES = ("critical", "urgent", "non_urgent", "normal")
 ASSERTIONS = ("present", "absent", "uncertain", "historical", "hypothetical", "resolved")
 FILES = ("findings", "cues", "grammar", "modifiers", "sections", "echoes")
 GRAMMAR = ("restart", "seen", "choice", "plural", "copula", "joining", "bridge")
-MODIFIERS = ("laterality", "location", "severity", "change")
-MODIFIER_WORDS = (
-    *("boundary", "list", "choice", "bare", "tied", "filler", "opening", "place", "link"),
-    "plural",
-)
 
 # What a phrase stands for: a role and its value (a finding id, an anatomy name, a cue number ...).
 Entry = tuple[str, str | int]
@@ -139,13 +136,17 @@ class Vocabulary:
         return tuple(f.id for f in self.findings if finding in self.ancestors(f.id))
 
 
-def load_vocabulary(folder: str | Path | None = None) -> Vocabulary:
+def load_vocabulary(
+    folder: str | Path | None = None, *, site: str | Path | None = None
+) -> Vocabulary:
     """Load and check a vocabulary folder; by default the one that comes with the package.
 
     Parameters
     ----------
     folder
         Holds findings.yaml, cues.yaml, grammar.yaml, modifiers.yaml, sections.yaml and echoes.yaml.
+    site
+        A folder with some of these files, which add to those of `folder` (`extension.py`).
 
     Raises
     ------
@@ -154,11 +155,16 @@ def load_vocabulary(folder: str | Path | None = None) -> Vocabulary:
     """
     home = Path(folder) if folder is not None else Path(__file__).parent
     files = {n: read(home / f"{n}.yaml") for n in FILES}
-    phrases: dict[str, list[Entry]] = {}
+    if site is not None:
+        for name, added in read_additions(Path(site), FILES).items():
+            files[name] = extend(files[name], added)
+    phrases = _Phrases()
     findings = _read_findings(files["findings"], phrases)
     rules = _read_rules(files["findings"], findings, phrases)
     cues, negex_terms = read_cues(files["cues"], phrases)
-    modifier_words, midline = _read_modifiers(files["modifiers"], findings, phrases)
+    modifier_words, midline = read_modifiers(
+        files["modifiers"], {finding.id for finding in findings}, phrases
+    )
     headings, context_kinds = _read_sections(files["sections"])
     content = json.dumps([files, negex_terms], sort_keys=True, ensure_ascii=False)
     return Vocabulary(
@@ -166,7 +172,7 @@ def load_vocabulary(folder: str | Path | None = None) -> Vocabulary:
         phrases={phrase: tuple(entries) for phrase, entries in phrases.items()},
         rules=rules,
         cues=cues,
-        grammar=_read_words(files["grammar"], GRAMMAR),
+        grammar=read_words(files["grammar"], GRAMMAR),
         modifier_words=modifier_words,
         midline=midline,
         echoes=read_echoes(files["echoes"], {*files["modifiers"].mapping("change"), "resolved"}),
@@ -176,19 +182,29 @@ def load_vocabulary(folder: str | Path | None = None) -> Vocabulary:
     )
 
 
-def _add(phrases: dict[str, list[Entry]], phrase: str, entry: Entry, pattern: Text) -> None:
+class _Phrases(dict[str, list[Entry]]):
+    """What each phrase stands for, and where the pattern that first says so stands."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places: dict[tuple[str, Entry], str] = {}
+
+
+def _add(phrases: _Phrases, phrase: str, entry: Entry, pattern: Text) -> None:
     entries = phrases.setdefault(phrase, [])
     role, value = entry
     for other_role, other in entries:
         if {role, other_role} <= {"finding", "exclusion"} and (role, value) != (other_role, other):
             raise VocabularyError(
-                f"{place_of(pattern)}: '{phrase}' already stands for {other_role} '{other}'"
+                f"{place_of(pattern)}: '{phrase}' already stands for {other_role} '{other}' "
+                f"({phrases.places[phrase, (other_role, other)]})"
             )
     if entry not in entries:
+        phrases.places[phrase, entry] = place_of(pattern)
         entries.append(entry)
 
 
-def _read_findings(file: Mapping, phrases: dict[str, list[Entry]]) -> tuple[Finding, ...]:
+def _read_findings(file: Mapping, phrases: _Phrases) -> tuple[Finding, ...]:
     file.allow("terms", "findings", "anatomy", "predicates", "rules")
     terms = {str(name): str(value) for name, value in file.mapping("terms").items()}
     entries = file.mappings("findings")
@@ -253,7 +269,7 @@ def _check_hierarchy(findings: Sequence[Finding], entries: Sequence[Mapping]) ->
 
 
 def _read_rules(
-    file: Mapping, findings: tuple[Finding, ...], phrases: dict[str, list[Entry]]
+    file: Mapping, findings: tuple[Finding, ...], phrases: _Phrases
 ) -> tuple[Rule, ...]:
     terms = {str(name): str(value) for name, value in file.mapping("terms").items()}
     ids = {finding.id for finding in findings}
@@ -282,50 +298,33 @@ def _read_rules(
     return tuple(rules)
 
 
-def _read_words(file: Mapping, parts: Sequence[str]) -> dict[str, frozenset[str]]:
-    file.allow(*parts)
-    for part in parts:
-        if not file.texts(part):
-            raise VocabularyError(f"{file.place}: '{part}' is missing or empty")
-    return {part: frozenset(map(str, file.texts(part))) for part in parts}
-
-
-def _read_modifiers(
-    file: Mapping, findings: tuple[Finding, ...], phrases: dict[str, list[Entry]]
-) -> tuple[dict[str, frozenset[str]], frozenset[str]]:
-    """Read the modifiers into `phrases`; return their small words and the midline findings."""
-    file.allow("terms", *MODIFIERS, "nothing", "midline", "words")
-    terms = {str(name): str(value) for name, value in file.mapping("terms").items()}
-    nothing = file.mapping("nothing")
-    nothing.allow(*MODIFIERS)
-    for role in MODIFIERS:
-        values = file.mapping(role)
-        said = {str(value): values.texts(value) for value in values}
-        said[""] = nothing.texts(role)  # an empty value: words that modify nothing
-        for value, patterns in said.items():
-            for pattern in patterns:
-                for phrase in expand(pattern, terms):
-                    _add(phrases, phrase, (role, value), pattern)
-    ids = {finding.id for finding in findings}
-    for finding in file.texts("midline"):
-        if finding not in ids:
-            raise VocabularyError(f"{finding.place}: unknown finding '{finding}' in midline")
-    words = _read_words(file.mapping("words"), MODIFIER_WORDS)
-    return words, frozenset(map(str, file.texts("midline")))
-
-
 def _read_sections(file: Mapping) -> tuple[dict[str, str], frozenset[str]]:
     file.allow("context", "headings")
     kinds = file.mapping("headings")
     headings: dict[str, str] = {}
+    places: dict[str, str] = {}
     for kind in kinds:
         for pattern in kinds.texts(kind):
             for phrase in expand(pattern):
                 if headings.setdefault(phrase, str(kind)) != kind:
                     raise VocabularyError(
-                        f"{place_of(pattern)}: heading '{phrase}' is also {headings[phrase]}"
+                        f"{place_of(pattern)}: heading '{phrase}' is also {headings[phrase]} "
+                        f"({places[phrase]})"
                     )
+                places.setdefault(phrase, place_of(pattern))
     for kind in file.texts("context"):
         if kind not in kinds:
             raise VocabularyError(f"{kind.place}: unknown section kind '{kind}'")
     return headings, frozenset(map(str, file.texts("context")))
+
+
+__all__ = [
+    "ASSERTIONS",
+    "MODIFIERS",
+    "PRIORITIES",
+    "Entry",
+    "Finding",
+    "Rule",
+    "Vocabulary",
+    "load_vocabulary",
+]

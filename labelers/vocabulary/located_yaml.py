@@ -99,24 +99,25 @@ def place_of(value: Any) -> str:
     return str(getattr(value, "place", "unknown place"))
 
 
-def read(path: Path) -> Mapping:
-    """Read a YAML file whose top is a mapping.
+def read(path: Path, shown: str | None = None) -> Mapping:
+    """Read a YAML file whose top is a mapping; messages call it `shown`, by default by its name.
 
     Raises
     ------
     VocabularyError
         If the file is missing, is not YAML, repeats a key, or its top is not a mapping.
     """
+    name = shown or path.name
     try:
         node = yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
     except OSError as error:
         raise VocabularyError(f"{path}: cannot be read ({error.strerror})") from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise VocabularyError(f"{path.name}, line {line}: not YAML ({error.problem})") from None
-    value = _located(node, path.name)
+        raise VocabularyError(f"{name}, line {line}: not YAML ({error.problem})") from None
+    value = _located(node, name)
     if not isinstance(value, Mapping):
-        raise VocabularyError(f"{path.name}, line 1: the file must be a mapping")
+        raise VocabularyError(f"{name}, line 1: the file must be a mapping")
     return value
 
 
