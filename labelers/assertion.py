@@ -17,7 +17,8 @@ one_diagnosis_of_several
     «atelectasis or infiltrate», «atelectasis versus infiltrate», asserted: both uncertain. So is
     the one finding of «atelectasis versus aspiration», «nodule or nipple shadow».
 question_mark
-    A question mark makes what it follows or directly precedes uncertain.
+    A question mark makes what it follows or directly precedes uncertain; with words after it, only
+    what it precedes («widening ? nodal»).
 hedge_within_advice
     «If there is concern for pneumonia»: a hedge inside a question or advice stays hypothetical.
 hedge_turned
@@ -31,6 +32,7 @@ from typing import NamedTuple
 from labelers.vocabulary.cue_terms import Cue
 
 _HEDGE_REACH = 14  # tokens over which a hedge is followed through its clause
+_CLOSING = frozenset(".,;:)?")
 _PLACE = 6  # tokens between a finding and the «versus» that sets it against something
 
 
@@ -244,7 +246,8 @@ def _question_marks(words: list[str], heads: list[Head], decisions: list[Decisio
         if decisions[number].assertion != "present":
             continue
         for mark in marks:
-            follows = mark >= head.end and (mark == len(words) - 1 or mark - head.end <= 2)
+            asked = words[mark + 1 : mark + 2]
+            follows = mark >= head.end and (not asked or asked[0] in _CLOSING)
             precedes = mark < head.start and head.start - mark <= 4
             if follows or precedes:
                 decisions[number] = Decision("uncertain", mark, mark + 1)

@@ -206,9 +206,9 @@ class RuleLabeler:
             from labelers.sentence_reader import SentenceReader
 
             self._reader = SentenceReader(self.vocabulary)
-            self._store = SentenceStore(self._reader, self._columns, self.vocabulary.echoes)
+            self._store = SentenceStore(self._reader, self.vocabulary)
         elif len(self._store) > MOST_SENTENCES:
-            self._store = SentenceStore(self._reader, self._columns, self.vocabulary.echoes)
+            self._store = SentenceStore(self._reader, self.vocabulary)
         return self._store
 
     def _sentences(

@@ -3,8 +3,12 @@
 import re
 from functools import lru_cache
 
+from labelers.sentences import split_sentences
 from labelers.vocabulary import Vocabulary
+from labelers.vocabulary.loader import RunOn
 from labelers.vocabulary.patterns import fold
+
+_WORD = re.compile(r"[a-z]+")
 
 ANATOMY = "anatomy"  # kind of a heading that belongs to its text: «Heart: Enlarged.»
 
@@ -23,7 +27,8 @@ def split_sections(
 
     Stretches leave out the headings; offsets are code points of `text`. Text before the first
     heading has the given kind. A heading that names an anatomy («Heart: Enlarged.») begins a
-    stretch of findings and stays in it.
+    stretch of findings and stays in it. Where no heading names the findings, an indication or the
+    like ends before the first sentence that states something of an organ.
     """
     stretches: list[tuple[str, int, int]] = []
     begin = 0
@@ -44,7 +49,27 @@ def split_sections(
         if match["mark"] == ":":
             begin = match.start("name")
     stretches.append((kind, begin, len(text)))
+    run_on = vocabulary.run_on
+    if len(stretches) > 1 or kind in run_on.kinds:
+        kinds = [kind for kind, _, _ in stretches]
+        if "findings" not in kinds and not run_on.kinds.isdisjoint(kinds):
+            return [
+                part for stretch in stretches for part in _findings_apart(text, stretch, run_on)
+            ]
     return stretches
+
+
+def _findings_apart(
+    text: str, stretch: tuple[str, int, int], run_on: RunOn
+) -> list[tuple[str, int, int]]:
+    """Return a stretch cut before the findings it runs into, if it does."""
+    kind, begin, end = stretch
+    if kind in run_on.kinds:
+        for start, stop in split_sentences(text, begin, end)[1:]:
+            words = set(_WORD.findall(text[start:stop].lower()))
+            if words & run_on.organs and words & run_on.says:
+                return [(kind, begin, start), ("findings", start, end)]
+    return [stretch]
 
 
 @lru_cache(maxsize=4096)

@@ -50,8 +50,6 @@ class SentenceReader:
         self._midline = vocabulary.midline
         # What may be one of several diagnoses, as devices and statements of normality are not.
         self._choice = {f.id: not (f.device or f.normal) for f in vocabulary.findings}
-        # A joined mention covers a bare one of the same finding, or a more general one.
-        self._covered = {f: {f, *vocabulary.ancestors(f)} for f in vocabulary.finding_ids}
 
     def read(self, sentence: str, context: bool = False) -> list[SentenceMention]:
         """Return the mentions of a sentence in order of their start.
@@ -140,12 +138,8 @@ class SentenceReader:
             else:
                 head = Head(predicate.start, predicate.end, anatomy.start, choice)
             named.append(_Named(start, end, head, rule.finding, rule.assertion, True))
-        joined_at = {(one.head.start, one.head.end): one.finding for one in named if one.joined}
-        named = [
-            one
-            for one in named
-            if one.joined
-            or one.finding not in self._covered.get(joined_at.get((one.start, one.end), ""), ())
-        ]
+        # A joined mention covers a bare one of its predicate («T12 … collapse», «rib … fracture»).
+        predicates = {(one.head.start, one.head.end) for one in named if one.joined}
+        named = [one for one in named if one.joined or (one.start, one.end) not in predicates]
         # Two rules may read the same words («clear» angles are sharp and clear).
         return sorted(set(named), key=lambda one: (one.head.start, one.start, one.finding))

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from labelers.aggregation import IN_IMPRESSION, NOT_MENTIONED, QUALIFIED
 from labelers.sentence_reader import SentenceMention, SentenceReader
-from labelers.vocabulary.echoes import Echo, Echoes
+from labelers.vocabulary import Vocabulary
+from labelers.vocabulary.echoes import Echo
 from labelers.vocabulary.loader import ASSERTIONS, MODIFIERS
 
 DIGITS = str.maketrans("123456789", "000000000")
@@ -45,10 +46,11 @@ class SentenceStore:
         Values that the columns `cue` and the modifiers number; -1 in a column stands for none.
     """
 
-    def __init__(self, reader: SentenceReader, columns: dict[str, int], echoes: Echoes) -> None:
+    def __init__(self, reader: SentenceReader, vocabulary: Vocabulary) -> None:
         self._reader = reader
-        self._finding = columns
-        self._echoes = echoes
+        self._finding = {name: number for number, name in enumerate(vocabulary.finding_ids)}
+        self._normal = [finding.normal for finding in vocabulary.findings]
+        self._echoes = vocabulary.echoes
         self._numbers: dict[str, dict[str, int]] = {}
         self._word_numbers: dict[str, int] = {}
         self.words: list[str] = []
@@ -84,16 +86,18 @@ class SentenceStore:
         return number
 
     def _append(self, mention: SentenceMention, sentence: str, kind: str, context: bool) -> None:
-        assertion = mention.assertion
+        assertion, finding = mention.assertion, self._finding[mention.finding]
         start, end = mention.cue_start, mention.cue_end
         denied_anew = assertion == "absent" and mention.change == "new"
-        says_nothing = context or denied_anew or assertion not in STATES
+        # «The left lung is clear» says nothing of the right one.
+        one_side = self._normal[finding] and mention.laterality in ("left", "right")
+        says_nothing = context or denied_anew or one_side or assertion not in STATES
         qualified = assertion == "absent" and mention.severity is not None
         self._mentions.extend(
             (
                 mention.start,
                 mention.end,
-                self._finding[mention.finding],
+                finding,
                 _ASSERTIONS[assertion],
                 start,
                 end,

@@ -2,7 +2,7 @@
 
 A boundary is: a newline; `.`, `!` or `?` (one or more) before white space or the end; a period
 between a lower-case word and a capital («seen.No»); the number of a list («1.», «2)») stands at
-the start of its sentence. Not a boundary: a question mark that opens its sentence («? effusion»),
+the start of its sentence. Not a boundary: a question mark that asks for what follows («? effusion»),
 a decimal point, the period of an abbreviation («Dr.», «approx.»), an initial. A sentence longer
 than `LONGEST` code points is cut at white space, which bounds the time any text can take.
 """
@@ -51,8 +51,8 @@ def split_sentences(text: str, start: int = 0, end: int | None = None) -> list[t
                     continue
                 if _NO_END.search(text, max(begin, left - 8), left):
                     continue
-            elif text[left - 1] == "?" and not text[begin:left].strip(" ?"):
-                continue  # «? left effusion»
+            elif text[left - 1] == "?" and _asks(text, begin, left, right):
+                continue
         if 0 < left - begin <= LONGEST and not (text[begin].isspace() or text[left - 1].isspace()):
             sentences.append((begin, left))
         else:
@@ -60,6 +60,13 @@ def split_sentences(text: str, start: int = 0, end: int | None = None) -> list[t
         begin = right
     _append(text, begin, stop, sentences)
     return sentences
+
+
+def _asks(text: str, begin: int, left: int, right: int) -> bool:
+    """Whether a question mark asks for what follows it: «? effusion», «widening ? nodal»."""
+    if not text[begin:left].strip(" ?"):
+        return True
+    return left > 1 and text[left - 2] == " " and text[right : right + 1].islower()
 
 
 def _append(text: str, begin: int, end: int, sentences: list[tuple[int, int]]) -> None:

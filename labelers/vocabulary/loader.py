@@ -67,6 +67,23 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class RunOn:
+    """How a section that gives no labels is told from findings without a heading.
+
+    Attributes
+    ----------
+    kinds
+        Section kinds that findings may follow without a heading.
+    organs, says
+        Words of which a sentence of findings has one each.
+    """
+
+    kinds: frozenset[str]
+    organs: frozenset[str]
+    says: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Vocabulary:
     """What the labeler knows, as plain data.
 
@@ -92,6 +109,8 @@ class Vocabulary:
         Folded section heading to section kind.
     context_kinds
         Section kinds that give no labels (indication, comparison, technique …).
+    run_on
+        How findings without a heading are found after such a section.
     hash
         SHA-256 (hex) over the canonical content of every data file and NegEx's terms.
     """
@@ -106,6 +125,7 @@ class Vocabulary:
     echoes: Echoes
     headings: dict[str, str]
     context_kinds: frozenset[str]
+    run_on: RunOn
     hash: str
 
     @cached_property
@@ -165,7 +185,7 @@ def load_vocabulary(
     modifier_words, midline = read_modifiers(
         files["modifiers"], {finding.id for finding in findings}, phrases
     )
-    headings, context_kinds = _read_sections(files["sections"])
+    headings, context_kinds, run_on = _read_sections(files["sections"])
     content = json.dumps([files, negex_terms], sort_keys=True, ensure_ascii=False)
     return Vocabulary(
         findings=findings,
@@ -178,6 +198,7 @@ def load_vocabulary(
         echoes=read_echoes(files["echoes"], {*files["modifiers"].mapping("change"), "resolved"}),
         headings=headings,
         context_kinds=context_kinds,
+        run_on=run_on,
         hash=hashlib.sha256(content.encode()).hexdigest(),
     )
 
@@ -298,8 +319,8 @@ def _read_rules(
     return tuple(rules)
 
 
-def _read_sections(file: Mapping) -> tuple[dict[str, str], frozenset[str]]:
-    file.allow("context", "headings")
+def _read_sections(file: Mapping) -> tuple[dict[str, str], frozenset[str], RunOn]:
+    file.allow("context", "run_on", "headings")
     kinds = file.mapping("headings")
     headings: dict[str, str] = {}
     places: dict[str, str] = {}
@@ -315,7 +336,10 @@ def _read_sections(file: Mapping) -> tuple[dict[str, str], frozenset[str]]:
     for kind in file.texts("context"):
         if kind not in kinds:
             raise VocabularyError(f"{kind.place}: unknown section kind '{kind}'")
-    return headings, frozenset(map(str, file.texts("context")))
+    words = file.mapping("run_on")
+    words.allow("kinds", "organs", "says")
+    run_on = RunOn(*(frozenset(map(str, words.texts(k))) for k in ("kinds", "organs", "says")))
+    return headings, frozenset(map(str, file.texts("context"))), run_on
 
 
 __all__ = [

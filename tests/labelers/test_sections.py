@@ -51,3 +51,25 @@ def test_given_sections_of_context_give_no_label(labeler: RuleLabeler) -> None:
 def test_the_spelling_of_a_kind_does_not_matter(labeler: RuleLabeler) -> None:
     assert labeler.label("Pneumothorax.", kind="Clinical History").states == {}
     assert labeler.label("Pneumothorax.", kind=" FINDINGS").states["pneumothorax"] == 1
+
+
+def test_findings_without_a_heading_end_the_indication(labeler: RuleLabeler) -> None:
+    text = (
+        "CLINICAL INFORMATION: Cough, rule out pneumonia. The heart is enlarged. Small effusion. "
+        "IMPRESSION: No acute disease."
+    )
+    states = labeler.label(text).states
+    assert states["cardiomegaly"] == 1
+    assert states["pleural_effusion"] == 1
+    assert "pneumonia" not in states
+
+
+def test_with_a_heading_of_findings_the_indication_goes_on(labeler: RuleLabeler) -> None:
+    text = "HISTORY: Cough. The lungs are full of pneumonia, he says. FINDINGS: Normal heart size."
+    assert "pneumonia" not in labeler.label(text).states
+
+
+def test_a_heading_that_names_an_organ_is_part_of_its_statement(labeler: RuleLabeler) -> None:
+    states = labeler.label("FINDINGS:\nHeart: Mildly enlarged.\nPleura: No effusion.").states
+    assert states["cardiomegaly"] == 1
+    assert states["pleural_effusion"] == 0
