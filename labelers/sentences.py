@@ -2,9 +2,10 @@
 
 A boundary is: a newline; `.`, `!` or `?` (one or more) before white space or the end; a period
 between a lower-case word and a capital («seen.No»); the number of a list («1.», «2)») stands at
-the start of its sentence. Not a boundary: a question mark that asks for what follows («? effusion»),
-a decimal point, the period of an abbreviation («Dr.», «approx.»), an initial. A sentence longer
-than `LONGEST` code points is cut at white space, which bounds the time any text can take.
+the start of its sentence. Not a boundary: a question mark that asks for what follows it («?
+effusion»), a decimal point, the period of an abbreviation («Dr.», «approx.»), an initial. A
+sentence longer than `LONGEST` code points is cut at white space, which bounds the time any text
+can take.
 """
 
 import re
