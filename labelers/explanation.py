@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from labelers.priority import deciding_findings, priority_of
 from labelers.rule_labeler import Labelling, Mention
 from labelers.schemes import Scheme
@@ -49,7 +51,7 @@ def explain(labelling: Labelling, scheme: Scheme) -> "Text":
         result.append(f" {_described(mention)}\n")
     if labelling.mentions:
         result.append("\n")
-    for label_class, state in labelling.classes(scheme.name).items():
+    for label_class, state in _classes(labelling, scheme).items():
         if state is not None:
             result.append(f"{label_class}: ", "bold")
             reason = _reason(labelling, scheme, label_class, state)
@@ -59,6 +61,15 @@ def explain(labelling: Labelling, scheme: Scheme) -> "Text":
     deciding = deciding_findings(labelling, scheme)
     result.append(f"{level} ({_listed(deciding)})\n" if deciding else f"{level}\n")
     return result
+
+
+def _classes(labelling: Labelling, scheme: Scheme) -> dict[str, int | None]:
+    states = {
+        finding: pa.array([labelling.states.get(finding)], pa.int8())
+        for finding in labelling.vocabulary.finding_ids
+    }
+    row = scheme.project(pa.table({"exam_id": pa.array([""]), **states})).to_pylist()[0]
+    return {label_class: row[label_class] for label_class in scheme.classes}
 
 
 def _described(mention: Mention) -> str:

@@ -33,6 +33,7 @@ def label_reports_file(
     scheme: str,
     out: Path,
     *,
+    vocabulary: Path | None = None,
     workers: int = 0,
     progress: Progress = silent,
 ) -> StageSummary:
@@ -42,23 +43,25 @@ def label_reports_file(
     reporting priority (string) if the scheme sets any, with the labeler and the vocabulary's hash
     in the schema's metadata. Reports that cannot be used
     are listed, without their text, beside it: in ``labels.quarantine.csv`` for
-    ``labels.parquet``. A retracted report gets no row.
+    ``labels.parquet``. A retracted report gets no row. `vocabulary` is a site's folder that adds
+    to the package's vocabulary.
 
     Raises
     ------
     SourceError
         The file cannot be read as reports.
     UserError
-        `out` cannot be written, the scheme is unknown, or no report can be labelled.
+        `out` cannot be written, the scheme or the vocabulary cannot be used, or no report can be
+        labelled.
     """
     started = time.monotonic()
-    projection = label_scheme(scheme)
+    projection = label_scheme(scheme, vocabulary)
     _make_room(out)
     read = _Read(path, mapping, format)
     # Characters are cheap to know beforehand, reports are not: some 200 bytes make a report.
     several = labelling_processes(workers, _bytes(path) // 200)
     parts: list[pa.Table] = []
-    for _, labels in label_chunks(read.chunks(), several):
+    for _, labels in label_chunks(read.chunks(), several, vocabulary):
         parts.append(labels)
         progress(sum(part.num_rows for part in parts), 0, "reports labelled")
     labels = pa.concat_tables(parts) if parts else None
@@ -77,7 +80,7 @@ def label_reports_file(
             "; ".join([f"{path}: none of its {read.rows_in:,} reports can be labelled", *notes])
         )
     standing = labels.filter(pa.array((decided["outcome"] == "new").to_numpy()))
-    labeler = rule_labeler()
+    labeler = rule_labeler(vocabulary)
     metadata = {"scheme": scheme, "labeler": labeler.name, "vocabulary": labeler.vocabulary_hash}
     classes = projection.project(standing)
     if projection.prioritised:
@@ -92,7 +95,7 @@ def label_reports_file(
         parts=("labelled", "unchanged", "superseded", "retracted", "quarantined"),
         seconds=time.monotonic() - started,
         notes=(f"labels are in {out}", *notes),
-        figures={f"prevalence ({scheme})": prevalence(standing, scheme)},
+        figures={f"prevalence ({scheme})": prevalence(standing, scheme, vocabulary)},
     )
 
 

@@ -24,7 +24,7 @@ def take_in_label_file(
     Exams by what became of them, and a line a reason of quarantine.
     """
     assert settings.label_file.path is not None
-    scheme = label_scheme(settings.manifest.scheme)
+    scheme = label_scheme(settings.manifest.scheme, settings.label.vocabulary)
     size = len(scheme.classes)
     with waiting_room(run) as folder:
         source = settings.label_file.path.name

@@ -62,6 +62,16 @@ class ReportSettings(_Section):
     status: str | None = Field(None, description="Column of the status: final, amended, retracted.")
 
 
+class LabelSettings(_Section):
+    """What the rule labeler knows."""
+
+    vocabulary: Path | None = Field(
+        None,
+        description="Folder of the site whose YAML files add to the package's vocabulary: "
+        "findings, phrases, cues, headings.",
+    )
+
+
 class LabelFileSettings(_Section):
     """A file of ready labels, a source beside reports; its states override the report's."""
 
@@ -198,6 +208,7 @@ class Settings(BaseSettings):
 
     lake: LakeSettings = LakeSettings()
     reports: ReportSettings = ReportSettings()
+    label: LabelSettings = LabelSettings()
     label_file: LabelFileSettings = LabelFileSettings()
     images: ImageSettings = ImageSettings()
     cache: CacheSettings = CacheSettings()

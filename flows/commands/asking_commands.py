@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.options import ConfigOption, LakeOption, SetOption
+from flows.commands.options import ConfigOption, LakeOption, SetOption, VocabularyOption
 from flows.error_reporting import reporting_errors
 from flows.settings_request import settings_request
 from flows.stage_display import figure_table, output_console
@@ -22,23 +22,19 @@ def add_to(app: typer.Typer) -> None:
 def explain(
     text: Annotated[str, typer.Argument(help="Report text; - reads it from standard input.")],
     scheme: Annotated[str, typer.Option("--scheme", help="Label scheme.")] = "chexpert14",
+    vocabulary: VocabularyOption = None,
 ) -> None:
     """Show the mentions of a text, their assertions and cues, and the labels that follow."""
     if text == "-":
         text = sys.stdin.read()
     if not text.strip():
         raise UserError("no text to explain; give it in quotes, or - to read it from stdin")
-    from labelers import RuleLabeler, load_scheme, scheme_names
-
-    if scheme not in scheme_names():
-        raise UserError(f"no label scheme {scheme!r}; the schemes are {', '.join(scheme_names())}")
     from labelers.explanation import explain as explanation
+    from pipeline.labelling import label_scheme, rule_labeler
 
-    labeler = RuleLabeler()
-    labelling = labeler.label(text)
-    output_console().print(
-        explanation(labelling, load_scheme(scheme, labelling.vocabulary)), soft_wrap=True
-    )
+    chosen = label_scheme(scheme, vocabulary)
+    labelling = rule_labeler(vocabulary).label(text)
+    output_console().print(explanation(labelling, chosen), soft_wrap=True)
 
 
 def similar(

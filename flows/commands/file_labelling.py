@@ -32,6 +32,7 @@ def label_file(
             settings.reports.format,
             settings.manifest.scheme,
             out or DEFAULT_OUT,
+            vocabulary=settings.label.vocabulary,
             workers=settings.engine.workers,
             progress=display.progress_for("label"),
         )

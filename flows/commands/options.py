@@ -26,6 +26,14 @@ ForceOption = Annotated[
 SchemeOption = Annotated[
     str | None, typer.Option("--scheme", help="Label scheme: chexpert14, nih14 ...")
 ]
+VocabularyOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--vocabulary",
+        metavar="FOLDER",
+        help="Folder of the site whose YAML files add to the vocabulary.",
+    ),
+]
 ReportsOption = Annotated[Path | None, typer.Option("--reports", help="File or folder of reports.")]
 FormatOption = Annotated[
     str | None,

@@ -16,6 +16,7 @@ from flows.commands.options import (
     SchemeOption,
     SetOption,
     TextColumnOption,
+    VocabularyOption,
 )
 from flows.commands.stage_running import run_stages
 from flows.error_reporting import reporting_errors
@@ -83,6 +84,7 @@ def ingest(
 def label(
     reports: ReportsOption = None,
     scheme: SchemeOption = None,
+    vocabulary: VocabularyOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="With --reports: the Parquet file to write.")
     ] = None,
@@ -101,6 +103,7 @@ def label(
         "reports.exam_id": id_column,
         "reports.text": text_column,
         "manifest.scheme": scheme,
+        "label.vocabulary": vocabulary and str(vocabulary),
     }
     if reports is not None:
         label_file(config, assignments, flags, out)

@@ -1,6 +1,6 @@
 """Label: reports to mentions and labels, for the exams whose text or labeler changed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -34,14 +34,15 @@ def label(settings: Settings, *, progress: Progress = silent, force: bool = Fals
     UserError
         The lake has no reports, or the labels break their contract as a whole.
     """
-    label_scheme(settings.manifest.scheme)
+    site = settings.label.vocabulary
+    label_scheme(settings.manifest.scheme, site)
     with Run(Lake.of(settings), "label", {"force": force}) as run:
         reports = run.read("reports", ["exam_id", "content_hash", "status"])
         if reports.num_rows == 0 and "file_labels" in run.current:
             # A road that starts from a label file has nothing to label.
             return run.summary({})
         require(reports, "reports", "ingest")
-        labeler = rule_labeler()
+        labeler = rule_labeler(site)
         current = reports.filter(pc.not_equal(reports["status"], "retracted"))
         known = run.read("labels", ["exam_id", "content_hash", "labeler", "vocabulary_hash"])
         same_labeler = (
@@ -70,7 +71,7 @@ def label(settings: Settings, *, progress: Progress = silent, force: bool = Fals
         }
         run.commit(counts)
         scheme = settings.manifest.scheme
-        shares = prevalence(Lake.of(settings).read("labels"), scheme)
+        shares = prevalence(Lake.of(settings).read("labels"), scheme, site)
         return run.summary(
             counts,
             parts=("labelled", "unchanged", "quarantined"),
@@ -103,21 +104,23 @@ def _label_and_commit(
     waiting: list[tuple[pa.Table, pa.Table]] = []
     labelled = 0
     several = labelling_processes(settings.engine.workers, len(stale))
-    for mentions, labels in label_chunks(chunks(), several):
+    findings = rule_labeler(settings.label.vocabulary).vocabulary.finding_ids
+    for mentions, labels in label_chunks(chunks(), several, settings.label.vocabulary):
         waiting.append((mentions, labels))
         labelled += labels.num_rows
         progress(labelled, len(stale), "reports labelled")
         if sum(part.num_rows for _, part in waiting) >= REPORTS_A_COMMIT:
-            rejected += _commit(run, waiting, anew=anew)
+            rejected += _commit(run, waiting, findings, anew=anew)
             anew, waiting = False, []
     if waiting:
-        rejected += _commit(run, waiting, anew=anew)
+        rejected += _commit(run, waiting, findings, anew=anew)
     return rejected
 
 
-def _commit(run: Run, parts: list[tuple[pa.Table, pa.Table]], *, anew: bool) -> list[pa.Table]:
+def _commit(
+    run: Run, parts: list[tuple[pa.Table, pa.Table]], findings: Sequence[str], *, anew: bool
+) -> list[pa.Table]:
     """Commit the exams whose mentions and labels keep their contracts; return the others."""
-    findings = rule_labeler().vocabulary.finding_ids
     tables = {
         "mentions": (pa.concat_tables(mentions for mentions, _ in parts), schemas.MENTIONS),
         "labels": (pa.concat_tables(labels for _, labels in parts), schemas.labels(findings)),

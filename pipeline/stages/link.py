@@ -1,15 +1,17 @@
 """Link: labels and images to a manifest release."""
 
 import hashlib
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
 from data_contracts import schemas
-from labelers import Scheme, load_vocabulary
+from labelers import Scheme
 from pipeline.contracts import checked
-from pipeline.labelling import label_scheme
+from pipeline.labelling import label_scheme, site_vocabulary
 from pipeline.lake import Lake, require
 from pipeline.lake_run import Run
 from pipeline.manifests import current_release, publish_manifest, read_manifest
@@ -34,9 +36,10 @@ def link(settings: Settings, *, progress: Progress = silent, force: bool = False
         There are no labels or no images yet, none of them belong together, or the manifest
         breaks its contract as a whole, such as a patient in two splits.
     """
-    scheme = label_scheme(settings.manifest.scheme)
+    scheme = label_scheme(settings.manifest.scheme, settings.label.vocabulary)
     with Run(Lake.of(settings), "link", {"scheme": scheme.name, "force": force}) as run:
-        exams = _labelled_exams(run, scheme)
+        vocabulary = site_vocabulary(settings.label.vocabulary)
+        exams = _labelled_exams(run, scheme, vocabulary.hash)
         images = _usable_images(run)
         progress(0, len(exams), "exams linked")
         rows = exams.merge(images, on="exam_id", how="inner", suffixes=("", "_of_image"))
@@ -74,9 +77,12 @@ def link(settings: Settings, *, progress: Progress = silent, force: bool = False
         )
 
 
-def _labelled_exams(run: Run, scheme: Scheme) -> pd.DataFrame:
+def _labelled_exams(run: Run, scheme: Scheme, vocabulary_hash: str) -> pd.DataFrame:
     """Return a row an exam: states, patient, source; a file's states override a report's."""
-    sources = {"file_labels": _from_file, "labels": _from_reports}
+    sources: dict[str, Callable[[Run, Scheme], pd.DataFrame]] = {
+        "file_labels": _from_file,
+        "labels": partial(_from_reports, vocabulary_hash=vocabulary_hash),
+    }
     tables = [read(run, scheme) for name, read in sources.items() if name in run.current]
     if not tables:
         raise UserError("the lake has no labels yet; run `radsim label` first")
@@ -87,10 +93,10 @@ def _labelled_exams(run: Run, scheme: Scheme) -> pd.DataFrame:
     return exams
 
 
-def _from_reports(run: Run, scheme: Scheme) -> pd.DataFrame:
+def _from_reports(run: Run, scheme: Scheme, vocabulary_hash: str) -> pd.DataFrame:
     labels = run.read("labels")
     made_with = labels["vocabulary_hash"].unique().to_pylist()
-    if made_with != [load_vocabulary().hash]:
+    if made_with != [vocabulary_hash]:
         raise UserError("the labels were made with another vocabulary; run `radsim label` first")
     states = scheme.project(labels).to_pandas(types_mapper=_nullable)
     return states.assign(
