@@ -128,8 +128,8 @@ def test_labels_of_two_vocabularies_are_refused(
 ) -> None:
     from pipeline.stages import label as label_stage
 
-    def mixed(chunks: object, workers: int) -> object:
-        for mentions, labels in of_stage(chunks, workers):
+    def mixed(chunks: object, *options: object) -> object:
+        for mentions, labels in of_stage(chunks, *options):
             at = labels.column_names.index("vocabulary_hash")
             two = pa.array(["one", "two"], pa.string())
             yield mentions, labels.set_column(at, "vocabulary_hash", two)
