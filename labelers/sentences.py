@@ -65,7 +65,7 @@ def split_sentences(text: str, start: int = 0, end: int | None = None) -> list[t
 
 def _asks(text: str, begin: int, left: int, right: int) -> bool:
     """Whether a question mark asks for what follows it: «? effusion», «widening ? nodal»."""
-    if not text[begin:left].strip(" ?"):
+    if left - begin <= 4 and not text[begin:left].strip(" ?"):
         return True
     return left > 1 and text[left - 2] == " " and text[right : right + 1].islower()
 
