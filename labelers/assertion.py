@@ -180,6 +180,8 @@ def _list_ended(
         if words[token] in {",", "and"} and token + 1 < len(words):
             following = words[token + 1]
             if following == "and" and token + 2 < len(words):
+                token, following = token + 1, words[token + 2]
+            if following in {"the", "a"} and token + 2 < len(words):
                 following = words[token + 2]
             if following in grammar["restart"]:
                 rest = (

@@ -82,6 +82,9 @@ def test_projection_has_one_nullable_int8_a_class(labeler: RuleLabeler) -> None:
     [
         ("Left basilar opacity.", {"Airspace opacification"}),
         ("Bibasilar atelectasis.", {"Abnormal other"}),
+        ("Right upper lobe collapse.", {"Collapse"}),
+        ("Pneumomediastinum.", {"Pneumomediastinum"}),
+        ("Mediastinal mass.", {"Abnormal other"}),
         ("Nodule in the left lung.", {"Parenchymal lesion"}),
         ("Small effusion and cardiomegaly.", {"Pleural abnormality", "Cardiomegaly"}),
         ("Scoliosis.", {"Abnormal other"}),

@@ -19,6 +19,19 @@ from labelers.sentences import LONGEST, split_sentences
         ("A 4.9 cm mass. Stable.", ["A 4.9 cm mass.", "Stable."]),
         ("Per Dr. XXXX the mass is old.", ["Per Dr. XXXX the mass is old."]),
         ("Discussed with XXXX. No edema.", ["Discussed with XXXX.", "No edema."]),
+        ("No effusion..Heart normal.", ["No effusion..", "Heart normal."]),
+        ("No evidence of\npneumothorax.", ["No evidence of\npneumothorax."]),
+        ("Effusion on the left\nHeart normal", ["Effusion on the left", "Heart normal"]),
+        ("no effusion\nno edema", ["no effusion", "no edema"]),
+        ("No mass or\n\neffusion", ["No mass or", "effusion"]),
+        (
+            "There is a moderate effusion on the left side with adjacent\natelectasis. Stable.",
+            [
+                "There is a moderate effusion on the left side with adjacent\natelectasis.",
+                "Stable.",
+            ],
+        ),
+        ("? effusion. Wide hilum ? nodal.", ["? effusion.", "Wide hilum ? nodal."]),
         ("  \n ", []),
     ],
 )
