@@ -105,10 +105,11 @@ def decide(
         ]
         for number, head in enumerate(heads):
             cue = after.get(number)
-            if cue is None:
-                decisions[number] = _decide_forward(words, head, forward, clause, heads, grammar)
-            else:
-                decisions[number] = Decision(cue.cue.category, cue.start, cue.end)
+            before = [c for c in forward if c.cue.firm] if cue else forward
+            decision = _decide_forward(words, head, before, clause, heads, grammar)
+            if cue is not None and decision is PRESENT:
+                decision = Decision(cue.cue.category, cue.start, cue.end)
+            decisions[number] = decision
     _question_marks(words, heads, decisions)
     if len(heads) > 1:
         _choices(words, heads, decisions, clause, grammar)
@@ -229,11 +230,13 @@ def _reached_backward(
             continue  # «effusion, possible pneumonia», but «nodule, likely artifact»
         plural = words[cue.start] in grammar["plural"]
         reached.setdefault(last, cue)
+        chosen = False
         for number in reversed(before[:-1]):
             link = words[heads[number].end : heads[number + 1].start]
-            joined = any(w in {"or", "nor", "/", "versus"} for w in link) or (
-                plural and any(w in {",", "and"} for w in link)
-            )
+            # «a, b or c is not seen»: the choice goes back through the commas.
+            chosen = chosen or any(w in {"or", "nor", "/", "versus"} for w in link)
+            joined = chosen and ("," in link or not {"or", "nor", "/", "versus"}.isdisjoint(link))
+            joined = joined or (plural and any(w in {",", "and"} for w in link))
             if len(link) > 5 or not joined:
                 break
             reached.setdefault(number, cue)

@@ -11,8 +11,11 @@ from typing import NamedTuple
 
 from labelers.vocabulary.loader import Rule
 
+_PAUSES = frozenset([",", "and", "or", "with", "without", "but", "no", ":", "/", "is", "are"])
+_SIZES = frozenset(["large", "small", "increased", "decreased", "low", "diminished", "reduced"])
 _REACH = 12  # tokens between an anatomy and the predicate after it
 _AFTER = 5  # tokens between a predicate and the anatomy after it
+_BRIDGED = 8  # the same with small words alone: «fractures of the left sixth and seventh ribs»
 
 
 class Term(NamedTuple):
@@ -69,6 +72,8 @@ def join(
         if not fitting:
             continue
         chosen = _attributive(words, predicate, fitting, grammar)
+        if not chosen and _describes_finding(words, predicate, findings):
+            continue
         if not chosen:
             chosen = _before(words, predicate, fitting, predicates[:place], grammar["joining"])
         if not chosen:
@@ -77,6 +82,17 @@ def join(
             for rule in table[anatomy.name, predicate.name]:
                 joined.append(Joined(anatomy, predicate, rule))
     return joined
+
+
+def _describes_finding(words: list[str], predicate: Term, findings: list[int]) -> bool:
+    """Whether a predicate is the adjective of a finding: «because of the large left effusion»."""
+    if words[predicate.start] not in _SIZES:
+        return False
+    return any(
+        predicate.end <= start <= predicate.end + 2
+        and _PAUSES.isdisjoint(words[predicate.end : start])
+        for start in findings
+    )
 
 
 def _attributive(
@@ -88,7 +104,7 @@ def _attributive(
     ):
         return []
     between = words[predicate.end : following.start]
-    if len(between) > _AFTER or not all(word in grammar["bridge"] for word in between):
+    if len(between) > _BRIDGED or not all(word in grammar["bridge"] for word in between):
         return []
     if between and between[0] == "and":
         return []
@@ -152,7 +168,7 @@ def _after(
     if following is None:
         return []
     between = words[predicate.end : following.start]
-    barred = any(other.start < following.start for other in later) or any(
+    barred = any(predicate.end <= other.start < following.start for other in later) or any(
         predicate.end <= start < following.start for start in findings
     )
     if len(between) > _AFTER or "," in between or "and" in between or barred:

@@ -17,8 +17,10 @@ _NEWLINES = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 # A mark or newline at which a sentence ends, with the white space after it.
 _BREAK = re.compile(
     rf"""
-    [.!?;:{_NEWLINES}]
+    [ ](?=\d{{1,2}}\)[ ]+[A-Z])                # before « 2) »
+  | [.!?;:{_NEWLINES}]
     (?: (?<=[{_NEWLINES}])\s*
+      | (?<=[a-z)];)(?=[A-Za-z])               # semicolon, no space
       | (?<=[.!?])[ \t\u00a0]+(?=\S)         # end mark, space
       | (?<=[a-z)\]][.!?])(?=[A-Z])           # end mark, no space, capital
       | (?<=[a-z)\]]\.\.)(?=[A-Z])           # «effusion..Heart»
