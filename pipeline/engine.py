@@ -7,6 +7,9 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import TypeVar
 
+# Enough for the workers to go on while the caller checks and commits what came back.
+_AHEAD = 5
+
 Chunk = TypeVar("Chunk")
 Result = TypeVar("Result")
 
@@ -22,8 +25,8 @@ def map_chunks(
     """Yield ``function(chunk)`` for each chunk, in order.
 
     With one worker it runs here; otherwise in a pool of `workers` fresh processes, with at most
-    two chunks a worker on their way, so that memory does not grow with the input. `function` must
-    be importable by name.
+    `_AHEAD` chunks a worker on their way, so that memory does not grow with the input. `function`
+    must be importable by name.
     """
     if workers <= 1:
         yield from map(function, chunks)
@@ -33,7 +36,7 @@ def map_chunks(
         waiting: deque[Future[Result]] = deque()
         for chunk in chunks:
             waiting.append(pool.submit(function, chunk))
-            if len(waiting) >= 2 * workers:
+            if len(waiting) >= _AHEAD * workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

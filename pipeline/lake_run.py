@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from deltalake import CommitProperties, DeltaTable
 
 
+_ROW_GROUP = 50_000  # rows
+
+
 class Run:
     """A stage's writes to a lake, all or nothing.
 
@@ -63,6 +66,8 @@ class Run:
     ) -> None:
         if self._lock is not None:
             self._lock.release()
+        # The next stage may run in this process.
+        pa.default_memory_pool().release_unused()
 
     def read(self, name: str, columns: list[str] | None = None, where: Any = None) -> pa.Table:
         """Read a table at the version that was current when the run began, and note it."""
@@ -76,7 +81,9 @@ class Run:
         dataset = self.lake.dataset(name, version) if version is not None else None
         if dataset is None:
             return
-        for batch in dataset.to_batches(columns=columns, batch_size=rows, batch_readahead=1):
+        for batch in dataset.to_batches(
+            columns=columns, batch_size=rows, batch_readahead=1, fragment_readahead=1
+        ):
             if batch.num_rows:
                 yield pa.Table.from_batches([batch])
 
@@ -236,8 +243,10 @@ class Run:
         mode: Literal["append", "overwrite"],
     ) -> "DeltaTable":
         """Commit on top of the table's version as given, None for a table to be made."""
-        from deltalake import write_deltalake
+        from deltalake import WriterProperties, write_deltalake
 
+        # Writing and scanning hold a row group or two: theirs, not the table's, is the memory.
+        properties = WriterProperties(max_row_group_size=_ROW_GROUP)
         with self._alone():
             if table is None:
                 if self.lake.table_if_any(name) is not None:
@@ -247,6 +256,7 @@ class Run:
                     rows,
                     mode="error",
                     storage_options=self.lake.storage_options,
+                    writer_properties=properties,
                     commit_properties=_without_retry(),
                 )
                 return self.lake.table(name, version=0)
@@ -256,10 +266,17 @@ class Run:
                     rows,
                     mode="overwrite",
                     schema_mode="overwrite",
+                    writer_properties=properties,
                     commit_properties=_without_retry(),
                 )
             else:
-                write_deltalake(table, rows, mode="append", commit_properties=_without_retry())
+                write_deltalake(
+                    table,
+                    rows,
+                    mode="append",
+                    writer_properties=properties,
+                    commit_properties=_without_retry(),
+                )
         return table
 
     @contextmanager

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from data_contracts import schemas
 from pipeline.lake_run import Run
@@ -62,9 +63,11 @@ def file_away(run: Run, rejected: Sequence[pa.Table]) -> tuple[int, tuple[str, .
 
 def release(run: Run, table: str, keys: pa.Array | pa.ChunkedArray) -> None:
     """Take the rows of these keys out of quarantine: the table has accepted them."""
-    held = _held(run, ["row_id", "table", "key"]).to_pandas()
-    accepted = held[(held["table"] == table) & held["key"].isin(set(keys.to_pylist()))]
-    run.delete("quarantine", pa.table({"row_id": pa.array(accepted["row_id"], pa.string())}))
+    held = _held(run, ["row_id", "table", "key"])
+    accepted = held.filter(
+        pc.and_(pc.equal(held["table"], table), pc.is_in(held["key"], value_set=keys))
+    )
+    run.delete("quarantine", accepted.select(["row_id"]))
 
 
 def _held(run: Run, columns: list[str]) -> pa.Table:

@@ -1,6 +1,7 @@
 """Splits by patient, filled on first sight and never reshuffled."""
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -39,7 +40,7 @@ def split_patients(run: Run, exams: pd.DataFrame, settings: ManifestSettings) ->
     known = run.read("splits", ["patient_key", "split"]).to_pandas()
     split_of = pd.Series(known["split"].to_numpy(), index=known["patient_key"])
     fresh = pd.Index(keys.unique()).difference(split_of.index)
-    drawn = pd.Series([_drawn(key, settings) for key in fresh], index=fresh, dtype=object)
+    drawn = pd.Series(_drawn(fresh, settings), index=fresh, dtype=object)
     drawn.update(own[own.index.isin(fresh)])
     if len(fresh):
         rows = pa.table(
@@ -80,12 +81,14 @@ def _source_splits(splits: pd.Series, keys: pd.Series, settings: ManifestSetting
     return of_patient.first()
 
 
-def _drawn(key: str, settings: ManifestSettings) -> str:
-    """Draw a split by a hash of the patient, so that it does not depend on who else is there.
+def _drawn(keys: Sequence[str], settings: ManifestSettings) -> np.ndarray:
+    """Draw splits by a hash of the patient, so that they do not depend on who else is there.
 
     The hash has a prefix of its own: patients who were sampled by a plain hash of their id would
     else all fall into one split.
     """
-    place = int.from_bytes(hashlib.sha256(f"split:{key}".encode()).digest()[:8], "big") / 2**64
+    digests = b"".join(hashlib.sha256(f"split:{key}".encode()).digest()[:8] for key in keys)
+    places = np.frombuffer(digests, dtype=">u8").astype(np.float64) / 2.0**64
     limits = np.cumsum([settings.train, settings.val])
-    return ("train", "val", "test")[int(np.searchsorted(limits, place, side="right"))]
+    names = np.array(["train", "val", "test"], dtype=object)
+    return names[np.searchsorted(limits, places, side="right")]

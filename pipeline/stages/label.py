@@ -61,7 +61,12 @@ def label(settings: Settings, *, progress: Progress = silent, force: bool = Fals
         if same_labeler:
             run.delete("mentions", dropped)
             run.delete("labels", dropped)
-        rejected = _label_and_commit(run, settings, stale, anew=not same_labeler, progress=progress)
+        marked = reports.select(["exam_id"]).append_column(
+            "stale", pc.is_in(reports["exam_id"], value_set=stale)
+        )
+        rejected = _label_and_commit(
+            run, settings, marked, anew=not same_labeler, progress=progress
+        )
         quarantined, notes = file_away(run, rejected)
         counts = {
             "in": current.num_rows,
@@ -71,7 +76,8 @@ def label(settings: Settings, *, progress: Progress = silent, force: bool = Fals
         }
         run.commit(counts)
         scheme = settings.manifest.scheme
-        shares = prevalence(Lake.of(settings).read("labels"), scheme, site)
+        columns = ["exam_id", *labeler.vocabulary.finding_ids]
+        shares = prevalence(Lake.of(settings).read("labels", columns), scheme, site)
         return run.summary(
             counts,
             parts=("labelled", "unchanged", "quarantined"),
@@ -89,26 +95,34 @@ def _stale(reports: pa.Table, known: pa.Table) -> pa.ChunkedArray:
 
 
 def _label_and_commit(
-    run: Run, settings: Settings, stale: pa.ChunkedArray, *, anew: bool, progress: Progress
+    run: Run, settings: Settings, marked: pa.Table, *, anew: bool, progress: Progress
 ) -> list[pa.Table]:
-    """Label the stale exams and commit them part by part; return what broke the contract."""
+    """Label the stale exams and commit them part by part; return what broke the contract.
+
+    `marked` holds exam_id and `stale` of every report, in the order of the table.
+    """
+    stale = pc.sum(marked["stale"]).as_py()
 
     def chunks() -> Iterator[pa.Table]:
         columns = ["exam_id", "sections", "source", "content_hash"]
+        start = 0
         for chunk in run.scan("reports", columns, REPORTS_A_CHUNK):
-            wanted = chunk.filter(pc.is_in(chunk["exam_id"], value_set=stale.combine_chunks()))
+            told = marked.slice(start, chunk.num_rows)
+            start += chunk.num_rows
+            assert pc.all(pc.equal(told["exam_id"], chunk["exam_id"])).as_py()
+            wanted = chunk.filter(told["stale"])
             if wanted.num_rows:
                 yield wanted
 
     rejected: list[pa.Table] = []
     waiting: list[tuple[pa.Table, pa.Table]] = []
     labelled = 0
-    several = labelling_processes(settings.engine.workers, len(stale))
+    several = labelling_processes(settings.engine.workers, stale)
     findings = rule_labeler(settings.label.vocabulary).vocabulary.finding_ids
     for mentions, labels in label_chunks(chunks(), several, settings.label.vocabulary):
         waiting.append((mentions, labels))
         labelled += labels.num_rows
-        progress(labelled, len(stale), "reports labelled")
+        progress(labelled, stale, "reports labelled")
         if sum(part.num_rows for _, part in waiting) >= REPORTS_A_COMMIT:
             rejected += _commit(run, waiting, findings, anew=anew)
             anew, waiting = False, []
@@ -155,7 +169,8 @@ def _commit(
             )
         )
     for name, rows in stamped.items():
-        lost_ids = pa.array(sorted(broken), pa.string())
-        kept = rows.filter(pc.invert(pc.is_in(rows["exam_id"], value_set=lost_ids)))
-        (run.overwrite if anew else run.append)(name, kept)
+        if broken:
+            lost_ids = pa.array(sorted(broken), pa.string())
+            rows = rows.filter(pc.invert(pc.is_in(rows["exam_id"], value_set=lost_ids)))
+        (run.overwrite if anew else run.append)(name, rows)
     return rejected

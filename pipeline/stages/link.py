@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from data_contracts import schemas
-from labelers import Scheme
+from labelers import Scheme, Vocabulary
 from pipeline.contracts import checked
 from pipeline.labelling import label_scheme, site_vocabulary
 from pipeline.lake import Lake, require
@@ -20,6 +20,8 @@ from pipeline.settings import Settings
 from pipeline.splits import split_patients
 from pipeline.stage_summary import Progress, StageSummary, silent
 from pipeline.user_error import UserError
+
+_PIECE = 50_000  # rows
 
 _NOT_CONTENT = ["run_id", "committed_at"]
 
@@ -39,28 +41,20 @@ def link(settings: Settings, *, progress: Progress = silent, force: bool = False
     scheme = label_scheme(settings.manifest.scheme, settings.label.vocabulary)
     with Run(Lake.of(settings), "link", {"scheme": scheme.name, "force": force}) as run:
         vocabulary = site_vocabulary(settings.label.vocabulary)
-        exams = _labelled_exams(run, scheme, vocabulary.hash)
-        images = _usable_images(run)
-        progress(0, len(exams), "exams linked")
-        rows = exams.merge(images, on="exam_id", how="inner", suffixes=("", "_of_image"))
-        if rows.empty:
-            raise UserError(
-                f"none of {len(exams):,} labelled exams has one of {len(images):,} usable images; "
-                "check that exam_id means the same in both"
-            )
-        known = rows["patient_id"].notna()
-        rows["patient_id"] = rows["patient_id"].where(known, rows["patient_id_of_image"])
+        rows, n_exams, n_images = _linked(run, scheme, vocabulary)
+        progress(0, n_exams, "exams linked")
         rows["split"] = split_patients(run, rows, settings.manifest)
+        linked = int(rows["exam_id"].nunique())
         manifest = _manifest(run, rows, scheme)
+        del rows  # a few hundred bytes an image, and checking and writing need as much again
         held = checked(run, "manifest", manifest, scheme.classes)
         quarantined, notes = _quarantine(run, manifest, held.rejected)
-        linked = int(exams["exam_id"].isin(set(rows["exam_id"])).sum())
         counts = {
-            "in": len(exams),
+            "in": n_exams,
             "linked": linked,
-            "unlinked": len(exams) - linked,
+            "unlinked": n_exams - linked,
             "images": held.kept.num_rows,
-            "images without a labelled exam": len(images) - len(rows),
+            "images without a labelled exam": n_images - manifest.num_rows,
         }
         if quarantined:
             counts["images quarantined"] = quarantined
@@ -68,7 +62,7 @@ def link(settings: Settings, *, progress: Progress = silent, force: bool = False
             release = publish_manifest(run, held.kept, _told(run, scheme))
             notes = (f"manifest {release.version} is {release.path}", *notes)
         run.commit(counts)
-        progress(len(exams), len(exams), "exams linked")
+        progress(n_exams, n_exams, "exams linked")
         return run.summary(
             counts,
             parts=("linked", "unlinked"),
@@ -77,11 +71,26 @@ def link(settings: Settings, *, progress: Progress = silent, force: bool = False
         )
 
 
-def _labelled_exams(run: Run, scheme: Scheme, vocabulary_hash: str) -> pd.DataFrame:
+def _linked(run: Run, scheme: Scheme, vocabulary: Vocabulary) -> tuple[pd.DataFrame, int, int]:
+    """Return a row an image of a labelled exam, and the labelled exams and usable images."""
+    exams = _labelled_exams(run, scheme, vocabulary)
+    images = _usable_images(run)
+    rows = exams.merge(images, on="exam_id", how="inner", suffixes=("", "_of_image"))
+    if rows.empty:
+        raise UserError(
+            f"none of {len(exams):,} labelled exams has one of {len(images):,} usable images; "
+            "check that exam_id means the same in both"
+        )
+    known = rows["patient_id"].notna()
+    rows["patient_id"] = rows["patient_id"].where(known, rows["patient_id_of_image"])
+    return rows, len(exams), len(images)
+
+
+def _labelled_exams(run: Run, scheme: Scheme, vocabulary: Vocabulary) -> pd.DataFrame:
     """Return a row an exam: states, patient, source; a file's states override a report's."""
     sources: dict[str, Callable[[Run, Scheme], pd.DataFrame]] = {
         "file_labels": _from_file,
-        "labels": partial(_from_reports, vocabulary_hash=vocabulary_hash),
+        "labels": partial(_from_reports, vocabulary=vocabulary),
     }
     tables = [read(run, scheme) for name, read in sources.items() if name in run.current]
     if not tables:
@@ -93,11 +102,12 @@ def _labelled_exams(run: Run, scheme: Scheme, vocabulary_hash: str) -> pd.DataFr
     return exams
 
 
-def _from_reports(run: Run, scheme: Scheme, vocabulary_hash: str) -> pd.DataFrame:
-    labels = run.read("labels")
-    made_with = labels["vocabulary_hash"].unique().to_pylist()
-    if made_with != [vocabulary_hash]:
+def _from_reports(run: Run, scheme: Scheme, vocabulary: Vocabulary) -> pd.DataFrame:
+    made_with = run.read("labels", ["vocabulary_hash"])["vocabulary_hash"].unique().to_pylist()
+    if made_with != [vocabulary.hash]:
         raise UserError("the labels were made with another vocabulary; run `radsim label` first")
+    columns = ["exam_id", "source", "content_hash"]
+    labels = run.read("labels", [*columns, *vocabulary.finding_ids])
     states = scheme.project(labels).to_pandas(types_mapper=_nullable)
     return states.assign(
         patient_id=None,
@@ -133,11 +143,20 @@ def _manifest(run: Run, rows: pd.DataFrame, scheme: Scheme) -> pa.Table:
     schema = schemas.manifest(scheme.classes)
     joined = rows["content_hash"] + rows["pixel_digest"]
     rows = rows.assign(
-        content_hash=[hashlib.sha256(text.encode()).hexdigest() for text in joined],
+        content_hash=_hashes(joined).to_pandas().set_axis(rows.index),
         run_id=run.run_id,
         committed_at=run.now,
     ).sort_values(["exam_id", "image_id"])
     return pa.Table.from_pandas(rows[schema.names], schema=schema, preserve_index=False)
+
+
+def _hashes(texts: pd.Series) -> pa.ChunkedArray:
+    """Return the SHA-256 of each text in hex, held as Arrow strings piece by piece."""
+    pieces = (texts.iloc[n : n + _PIECE] for n in range(0, len(texts), _PIECE))
+    return pa.chunked_array(
+        [[hashlib.sha256(text.encode()).hexdigest() for text in piece] for piece in pieces],
+        pa.string(),
+    )
 
 
 def _quarantine(run: Run, manifest: pa.Table, bad: pa.Table) -> tuple[int, tuple[str, ...]]:
