@@ -1,0 +1,1 @@
+"""A labeler learned from data: a spaCy text classifier taught by rules and gold."""
