@@ -16,7 +16,7 @@ from labelers.sentences import split_sentences
 from labelers.vocabulary import Vocabulary, load_vocabulary
 from labelers.vocabulary.loader import ASSERTIONS, MODIFIERS
 
-VERSION = "1"  # of the rules in code: raised whenever the same vocabulary may give other labels
+VERSION = "2"  # of the rules in code: raised whenever the same vocabulary may give other labels
 
 MOST_SENTENCES = 300_000  # distinct ones kept, about 300 bytes each
 _SLICE = 20_000  # exams labelled at a time: bounds the arrays, not the result
