@@ -8,7 +8,7 @@ from multiprocessing import get_context
 from typing import TypeVar
 
 # Enough for the workers to go on while the caller checks and commits what came back.
-_AHEAD = 5
+_AHEAD = 4
 
 Chunk = TypeVar("Chunk")
 Result = TypeVar("Result")

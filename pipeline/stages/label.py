@@ -1,6 +1,7 @@
 """Label: reports to mentions and labels, for the exams whose text or labeler changed."""
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,6 +21,9 @@ from pipeline.quarantine import file_away, rejected_rows
 from pipeline.settings import Settings
 from pipeline.stage_summary import Progress, StageSummary, silent
 
+if TYPE_CHECKING:
+    from labelers import RuleLabeler
+
 REPORTS_A_CHUNK = 5_000
 REPORTS_A_COMMIT = 50_000
 
@@ -37,41 +41,20 @@ def label(settings: Settings, *, progress: Progress = silent, force: bool = Fals
     site = settings.label.vocabulary
     label_scheme(settings.manifest.scheme, site)
     with Run(Lake.of(settings), "label", {"force": force}) as run:
-        reports = run.read("reports", ["exam_id", "content_hash", "status"])
-        if reports.num_rows == 0 and "file_labels" in run.current:
+        labeler = rule_labeler(site)
+        plan = _planned(run, labeler, force=force)
+        if plan is None:
             # A road that starts from a label file has nothing to label.
             return run.summary({})
-        require(reports, "reports", "ingest")
-        labeler = rule_labeler(site)
-        current = reports.filter(pc.not_equal(reports["status"], "retracted"))
-        known = run.read("labels", ["exam_id", "content_hash", "labeler", "vocabulary_hash"])
-        same_labeler = (
-            not force
-            and known.num_rows > 0
-            and known["labeler"][0].as_py() == labeler.name
-            and known["vocabulary_hash"][0].as_py() == labeler.vocabulary_hash
-        )
-        stale = _stale(current, known) if same_labeler else current["exam_id"]
-        # Labels to drop: of exams to be relabelled, retracted, or gone into quarantine.
-        kept = pc.and_(
-            pc.is_in(known["exam_id"], current["exam_id"]),
-            pc.invert(pc.is_in(known["exam_id"], stale)),
-        )
-        dropped = known.filter(pc.invert(kept)).select(["exam_id"])
-        if same_labeler:
-            run.delete("mentions", dropped)
-            run.delete("labels", dropped)
-        marked = reports.select(["exam_id"]).append_column(
-            "stale", pc.is_in(reports["exam_id"], value_set=stale)
-        )
-        rejected = _label_and_commit(
-            run, settings, marked, anew=not same_labeler, progress=progress
-        )
+        if not plan.anew:
+            run.delete("mentions", plan.dropped)
+            run.delete("labels", plan.dropped)
+        rejected = _label_and_commit(run, settings, plan, progress)
         quarantined, notes = file_away(run, rejected)
         counts = {
-            "in": current.num_rows,
-            "labelled": len(stale) - quarantined,
-            "unchanged": current.num_rows - len(stale),
+            "in": plan.current,
+            "labelled": plan.stale - quarantined,
+            "unchanged": plan.current - plan.stale,
             "quarantined": quarantined,
         }
         run.commit(counts)
@@ -86,6 +69,59 @@ def label(settings: Settings, *, progress: Progress = silent, force: bool = Fals
         )
 
 
+class _Plan(NamedTuple):
+    """What is to be done.
+
+    Attributes
+    ----------
+    reports
+        Columns exam_id and `stale` (bool) of every report, in the order of the table.
+    dropped
+        Column exam_id of labels to drop: of exams to be labelled again, retracted, or gone into
+        quarantine.
+    anew
+        Whether all that is there was made by another labeler.
+    current, stale
+        How many reports are not retracted, and how many of them are to be labelled.
+    """
+
+    reports: pa.Table
+    dropped: pa.Table
+    anew: bool
+    current: int
+    stale: int
+
+
+def _planned(run: Run, labeler: "RuleLabeler", *, force: bool) -> _Plan | None:
+    """Compare the reports with the labels that are there; None where a label file is all."""
+    reports = run.read("reports", ["exam_id", "content_hash", "status"])
+    if reports.num_rows == 0 and "file_labels" in run.current:
+        return None
+    require(reports, "reports", "ingest")
+    current = reports.filter(pc.not_equal(reports["status"], "retracted"))
+    known = run.read("labels", ["exam_id", "content_hash", "labeler", "vocabulary_hash"])
+    same_labeler = (
+        not force
+        and known.num_rows > 0
+        and known["labeler"][0].as_py() == labeler.name
+        and known["vocabulary_hash"][0].as_py() == labeler.vocabulary_hash
+    )
+    stale = _stale(current, known) if same_labeler else current["exam_id"]
+    kept = pc.and_(
+        pc.is_in(known["exam_id"], current["exam_id"]),
+        pc.invert(pc.is_in(known["exam_id"], stale)),
+    )
+    return _Plan(
+        reports=reports.select(["exam_id"]).append_column(
+            "stale", pc.is_in(reports["exam_id"], value_set=stale)
+        ),
+        dropped=known.filter(pc.invert(kept)).select(["exam_id"]),
+        anew=not same_labeler,
+        current=current.num_rows,
+        stale=len(stale),
+    )
+
+
 def _stale(reports: pa.Table, known: pa.Table) -> pa.ChunkedArray:
     """Return the exams whose labels are missing or were made from another text."""
     at = pc.index_in(reports["exam_id"], value_set=known["exam_id"])
@@ -95,19 +131,15 @@ def _stale(reports: pa.Table, known: pa.Table) -> pa.ChunkedArray:
 
 
 def _label_and_commit(
-    run: Run, settings: Settings, marked: pa.Table, *, anew: bool, progress: Progress
+    run: Run, settings: Settings, plan: _Plan, progress: Progress
 ) -> list[pa.Table]:
-    """Label the stale exams and commit them part by part; return what broke the contract.
-
-    `marked` holds exam_id and `stale` of every report, in the order of the table.
-    """
-    stale = pc.sum(marked["stale"]).as_py()
+    """Label the stale exams and commit them part by part; return what broke the contract."""
 
     def chunks() -> Iterator[pa.Table]:
         columns = ["exam_id", "sections", "source", "content_hash"]
         start = 0
         for chunk in run.scan("reports", columns, REPORTS_A_CHUNK):
-            told = marked.slice(start, chunk.num_rows)
+            told = plan.reports.slice(start, chunk.num_rows)
             start += chunk.num_rows
             assert pc.all(pc.equal(told["exam_id"], chunk["exam_id"])).as_py()
             wanted = chunk.filter(told["stale"])
@@ -117,12 +149,13 @@ def _label_and_commit(
     rejected: list[pa.Table] = []
     waiting: list[tuple[pa.Table, pa.Table]] = []
     labelled = 0
-    several = labelling_processes(settings.engine.workers, stale)
+    anew = plan.anew
+    several = labelling_processes(settings.engine.workers, plan.stale)
     findings = rule_labeler(settings.label.vocabulary).vocabulary.finding_ids
     for mentions, labels in label_chunks(chunks(), several, settings.label.vocabulary):
         waiting.append((mentions, labels))
         labelled += labels.num_rows
-        progress(labelled, stale, "reports labelled")
+        progress(labelled, plan.stale, "reports labelled")
         if sum(part.num_rows for _, part in waiting) >= REPORTS_A_COMMIT:
             rejected += _commit(run, waiting, findings, anew=anew)
             anew, waiting = False, []
