@@ -6,19 +6,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from flows.summary_lines import NOTHING
 from labelers.agreement import MACRO, MICRO, STATES, Agreement
+from labelers.label_changes import moved
+from pipeline.label_diff import LabelDiff
 from pipeline.score_record import Score
 
 _STATES = dict(zip(STATES, ("1", "0", "-1", NOTHING), strict=True))
 _MEASURES = ("precision %", "recall %", "F1 %", "κ")
-# Console widths from which every interval is shown, and from which with a decimal.
-_INTERVALS_FROM, _DECIMALS_FROM = 96, 130
-_KAPPA = 3
+# The decimals of the interval of each measure, None for no interval; the widest table first.
+_DECIMALS = ((1, 1, 1, 1), (0, 0, 0, 0), (0, 0, 0, None), (None, None, 0, None), (None,) * 4)
+_INDENT = 2
 
 
 def show_score(console: Console, score: Score) -> None:
@@ -28,7 +31,7 @@ def show_score(console: Console, score: Score) -> None:
     say(console, _exams_line(score), style="bold")
     say(console, f"uncertain states count as {score.uncertain}" + _MEANINGS[score.uncertain])
     say(console, f"figures with 95 % bootstrap intervals ({score.draws:,} draws of {unit})")
-    _show(console, _figure_table(found, console.width))
+    _show(console, _figure_table(found, console))
     say(console, _averages_line(found))
     if compared.not_scored:
         say(console, f"not scored, no such class: {', '.join(compared.not_scored)}")
@@ -42,7 +45,7 @@ def show_score(console: Console, score: Score) -> None:
     cells = compared.confusion()
     total = ("averaged classes", cells[compared.averaged].sum(axis=0))
     rows = [*zip(compared.classes, cells, strict=True), total]
-    say(console, "\nstates: gold > labels", style="bold")
+    say(console, "\nstates: gold → labels", style="bold")
     _show(console, state_table(rows, [n for n in range(len(STATES)) if cells[:, n].any()]))
     hedged = [(name, c[0, 2], c[:, 2].sum()) for name, c in rows if c[:, 2].any()]
     if hedged:
@@ -71,16 +74,57 @@ def averages_text(found: Agreement) -> str:
 def state_table(
     rows: Iterable[tuple[str, NDArray[np.int64]]], befores: Sequence[int], word: str = "class"
 ) -> Table:
-    """Return counts (4, 4) a row, with a column a pair of states «before > after».
+    """Return counts (4, 4) a row, with a column a pair of states «before → after».
 
     `befores` are the places in `STATES` of the first states that are shown.
     """
     pairs = [(b, a) for b in befores for a in range(len(STATES))]
-    names = [f"{_STATES[STATES[b]]} > {_STATES[STATES[a]]}" for b, a in pairs]
+    names = [f"{_STATES[STATES[b]]} → {_STATES[STATES[a]]}" for b, a in pairs]
     table = _table(word, *names)
     for name, cells in rows:
         _row(table, name, *(f"{cells[b, a]:,}" if cells[b, a] else NOTHING for b, a in pairs))
     return table
+
+
+def show_diff(console: Console, found: LabelDiff) -> None:
+    """Print what changed from one version of labels to another."""
+    record = found.record()
+    for side in ("old", "new"):
+        about = record[side]
+        version = about["vocabulary"]
+        say(
+            console,
+            f"{side}: {about['labels']}, labeler {about['labeler'] or 'unknown'}, vocabulary "
+            f"{version[:12] if version else 'unknown'}, {about['exams']:,} exams",
+        )
+    exams = record["exams"]
+    line = f"{exams['in_both']:,} exams in both, {exams['changed']:,} with a changed state"
+    for side in ("old", "new"):
+        if exams[f"only_in_{side}"]:
+            line += f"; {exams[f'only_in_{side}']:,} only in {side}"
+    say(console, line, style="bold")
+    for side in ("old", "new"):
+        if record[f"classes_only_in_{side}"]:
+            say(console, f"only in {side}: {', '.join(record[f'classes_only_in_{side}'])}")
+    counts = found.counts
+    rows = [*zip(found.classes, map(moved, counts), strict=True)]
+    changed = sorted((row for row in rows if row[1]), key=lambda row: -_total(row[1]))
+    if not changed:
+        return
+    table = _table("class", "changed")
+    table.add_column("states: exams", overflow="fold")
+    for name, moves in [*changed, ("all", moved(counts.sum(axis=0)))]:
+        _row(table, name, f"{_total(moves):,}", ", ".join(map(_move, moves)))
+    _show(console, table)
+
+
+def _total(moves: list[tuple[int, int, int]]) -> int:
+    return sum(exams for _, _, exams in moves)
+
+
+def _move(move: tuple[int, int, int]) -> str:
+    before, after, exams = move
+    return f"{_STATES[before]} → {_STATES[after]}: {exams:,}"
 
 
 def show_examples(console: Console, examples: Sequence[dict[str, Any]]) -> None:
@@ -139,28 +183,30 @@ def _averages_line(found: Agreement) -> str:
     return line + (f"; macro also without {', '.join(empty)} (no gold positive)" if empty else "")
 
 
-def _figure_table(found: Agreement, width: int) -> Table:
-    table = _table("class", "gold", "said", *_MEASURES)
-    for n, name in enumerate(found.classes):
-        tp, fp, fn, _ = found.outcomes[n].tolist()
-        cells = _figure_cells(found.figures[n], width)
-        _row(table, name, f"{tp + fn:,}", f"{tp + fp:,}", *cells)
-    tp, fp, fn, _ = found.outcomes[found.averaged].sum(axis=0).tolist()
-    table.add_section()
-    _row(
-        table, "micro", f"{tp + fn:,}", f"{tp + fp:,}", *_figure_cells(found.figures[MICRO], width)
-    )
-    _row(table, "macro", "", "", *_figure_cells(found.figures[MACRO], width))
+def _figure_table(found: Agreement, console: Console) -> Table:
+    """Return the table with as much of the intervals as the console is wide enough for."""
+    for decimals in _DECIMALS:
+        table = _figures(found, decimals)
+        if Measurement.get(console, console.options, table).maximum <= console.width - _INDENT:
+            break
     return table
 
 
-def _figure_cells(figures: NDArray[np.float64], width: int) -> list[str]:
-    cells = []
-    for measure, figure in enumerate(figures):
-        shown = width >= _INTERVALS_FROM or _MEASURES[measure] == "F1 %"
-        decimals = None if not shown else int(width >= _DECIMALS_FROM)
-        cells.append(_kappa(figure, decimals) if measure == _KAPPA else _percent(figure, decimals))
-    return cells
+def _figures(found: Agreement, decimals: tuple[int | None, ...]) -> Table:
+    table = _table("class", "gold", "said", *_MEASURES)
+    for n, name in enumerate(found.classes):
+        tp, fp, fn, _ = found.outcomes[n].tolist()
+        _row(table, name, f"{tp + fn:,}", f"{tp + fp:,}", *_cells(found.figures[n], decimals))
+    tp, fp, fn, _ = found.outcomes[found.averaged].sum(axis=0).tolist()
+    micro, macro = found.figures[MICRO], found.figures[MACRO]
+    _row(table, "micro", f"{tp + fn:,}", f"{tp + fp:,}", *_cells(micro, decimals))
+    _row(table, "macro", "", "", *_cells(macro, decimals))
+    return table
+
+
+def _cells(figures: NDArray[np.float64], decimals: tuple[int | None, ...]) -> list[str]:
+    *shares, kappa = zip(figures, decimals, strict=True)
+    return [*(_percent(*share) for share in shares), _kappa(*kappa)]
 
 
 def _percent(figure: NDArray[np.float64], decimals: int | None) -> str:
@@ -196,4 +242,4 @@ def _row(table: Table, *cells: str) -> None:
 
 
 def _show(console: Console, table: Table) -> None:
-    console.print(Padding(table, (0, 0, 0, 2), expand=False))
+    console.print(Padding(table, (0, 0, 0, _INDENT), expand=False))

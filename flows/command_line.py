@@ -13,10 +13,12 @@ import typer
 from flows.commands import (
     asking_commands,
     demo_command,
+    diff_command,
     road_commands,
     score_command,
     serve_command,
     settings_commands,
+    train_labeler_command,
 )
 
 # Commands that import torch, or start processes that do.
@@ -34,6 +36,8 @@ settings_commands.add_to(app)
 road_commands.add_to(app)
 asking_commands.add_to(app)
 score_command.add_to(app)
+diff_command.add_to(app)
+train_labeler_command.add_to(app)
 demo_command.add_to(app)
 serve_command.add_to(app)
 

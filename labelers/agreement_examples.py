@@ -55,15 +55,27 @@ def disagreements(
     kind = np.select(
         [truth == -1, (stated == 0) & (truth == 1), stated == 1, stated == -1], [4, 0, 1, 2], 3
     )
-    errors = wrong.sum(axis=0)
-    by_errors = np.argsort(np.argsort(-errors, kind="stable"), kind="stable")
-    group = kind * gold.shape[1] + column
+    return [
+        Disagreement(int(exam[n]), int(column[n]), KINDS[kind[n]]) for n in in_turn(kind, column)
+    ]
+
+
+def in_turn(kind: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the order by kind, then one of each column in turn, the most frequent column first.
+
+    Parameters
+    ----------
+    kind, column
+        Rank and class of each case, (n_cases,).
+    """
+    frequency = np.bincount(column, minlength=1)
+    by_frequency = np.argsort(np.argsort(-frequency, kind="stable"), kind="stable")
+    group = kind * len(frequency) + column
     order = np.argsort(group, kind="stable")
     _, first, times = np.unique(group[order], return_index=True, return_counts=True)
     turn = np.empty(len(group), np.int64)
     turn[order] = np.arange(len(group)) - np.repeat(first, times)
-    ranked = np.lexsort((by_errors[column], turn, kind))
-    return [Disagreement(int(exam[n]), int(column[n]), KINDS[kind[n]]) for n in ranked]
+    return np.lexsort((by_frequency[column], turn, kind))
 
 
 def deciding_mention(

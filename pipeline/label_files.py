@@ -5,10 +5,11 @@ one column a finding, as the labels table of a lake has.
 """
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,10 +17,16 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from data_contracts.schemas import PROVENANCE
-from labelers import Scheme, Vocabulary, load_scheme, load_vocabulary, scheme_names
+from labelers import Scheme, Vocabulary, load_scheme, scheme_names
 from labelers.aggregation import NOT_MENTIONED
+from labelers.agreement_examples import deciding_mention
 from pipeline.gold_files import StateFile, columns_and_metadata, read_columns, read_state_file
-from pipeline.labelling import label_chunks, label_scheme, labelling_processes, rule_labeler
+from pipeline.labelling import (
+    label_chunks,
+    label_scheme,
+    labelling_processes,
+    site_vocabulary,
+)
 from pipeline.readers.column_mapping import require_column
 from pipeline.readers.source_error import SourceError, printable
 from pipeline.report_texts import ReportTexts
@@ -59,7 +66,7 @@ class Labels:
     scheme: Scheme | None
     projected: bool
     mentions: pa.Table | None = None
-    vocabulary: Vocabulary = field(default_factory=load_vocabulary)
+    vocabulary: Vocabulary = field(default_factory=site_vocabulary)
 
     @property
     def ids(self) -> pa.Array:
@@ -67,12 +74,17 @@ class Labels:
         return self.file.ids
 
     @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """The classes or findings that are columns."""
+        return tuple(name for name in self.file.columns if name not in _NO_CLASS)
+
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Every class, then every finding, that has states."""
-        own = tuple(name for name in self.file.columns if name not in _NO_CLASS)
         if not self.projected or self.scheme is None:
-            return own
-        return (*self.scheme.classes, *(name for name in own if name not in self.scheme.classes))
+            return self.columns
+        classes = self.scheme.classes
+        return (*classes, *(name for name in self.columns if name not in classes))
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
@@ -134,6 +146,23 @@ class Labels:
                 found |= dict.fromkeys((name, *self.vocabulary.descendants(name)))
         return tuple(found)
 
+    def deciding(
+        self, mentions: Sequence[Mapping[str, Any]], names: Sequence[str], state: int
+    ) -> Mapping[str, Any] | None:
+        """Return the mention that decided the state of the union of classes and findings.
+
+        `mentions` are the exam's rows of the mentions table. None where no mention decided: what
+        is normal follows from nothing abnormal being stated, what is not from an abnormality.
+        """
+        members = self.members(names)
+        if self.scheme is None or self.scheme.normal_class not in names:
+            return deciding_mention(mentions, state, members, self.vocabulary)
+        if state != 0:
+            return None
+        return deciding_mention(mentions, 1, members, self.vocabulary) or deciding_mention(
+            mentions, -1, members, self.vocabulary
+        )
+
     def guess(self, name: str) -> str:
         """Return a hint at what a misspelt class may be."""
         near = difflib.get_close_matches(name, self.names, n=1)
@@ -176,6 +205,7 @@ def labels_of_file(
     scheme: str | None,
     wanted: Iterable[str],
     mentions: Path | None = None,
+    site: Path | None = None,
 ) -> Labels:
     """Read labels.
 
@@ -192,6 +222,8 @@ def labels_of_file(
         The classes that are asked for.
     mentions
         The file of mentions that go with them.
+    site
+        Folder of the site's additions to the vocabulary.
 
     Raises
     ------
@@ -208,16 +240,21 @@ def labels_of_file(
         file = read_state_file(path, key)
         file.columns.pop(key)
     found = read_mentions(mentions) if mentions is not None else None
-    return _labels(file, scheme, wanted, found)
+    return _labels(file, scheme, wanted, found, site)
 
 
 def labels_of_table(
-    table: pa.Table, name: str, scheme: str | None, wanted: Iterable[str], mentions: pa.Table | None
+    table: pa.Table,
+    name: str,
+    scheme: str | None,
+    wanted: Iterable[str],
+    mentions: pa.Table | None,
+    site: Path | None = None,
 ) -> Labels:
     """Return the labels of a labels table; `name` is for messages."""
     columns, metadata = columns_and_metadata(table)
     file = StateFile(name, columns["exam_id"], columns, metadata)
-    return _labels(file, scheme, wanted, mentions)
+    return _labels(file, scheme, wanted, mentions, site)
 
 
 def labels_of_reports(
@@ -225,6 +262,7 @@ def labels_of_reports(
     scheme: str | None,
     wanted: Iterable[str],
     *,
+    site: Path | None = None,
     workers: int = 0,
     progress: Progress = silent,
 ) -> Labels:
@@ -239,13 +277,18 @@ def labels_of_reports(
     several = labelling_processes(workers, table.num_rows)
     chunks = (table.slice(begin, _CHUNK) for begin in range(0, table.num_rows, _CHUNK))
     mentions, labels, done = [], [], 0
-    for some_mentions, some_labels in label_chunks(chunks, several):
+    for some_mentions, some_labels in label_chunks(chunks, several, site):
         mentions.append(some_mentions)
         labels.append(some_labels)
         done += some_labels.num_rows
         progress(done, table.num_rows, "reports labelled")
     return labels_of_table(
-        pa.concat_tables(labels), rule_labeler().name, scheme, wanted, pa.concat_tables(mentions)
+        pa.concat_tables(labels),
+        str(reports.name),
+        scheme,
+        wanted,
+        pa.concat_tables(mentions),
+        site,
     )
 
 
@@ -276,21 +319,26 @@ def read_mentions(path: Path) -> pa.Table:
 
 
 def _labels(
-    file: StateFile, scheme: str | None, wanted: Iterable[str], mentions: pa.Table | None
+    file: StateFile,
+    scheme: str | None,
+    wanted: Iterable[str],
+    mentions: pa.Table | None,
+    site: Path | None,
 ) -> Labels:
-    vocabulary = load_vocabulary()
+    vocabulary = site_vocabulary(site)
     named = file.metadata.get("scheme")
     projected = not named and len(set(vocabulary.finding_ids) & set(file.columns)) > 1
     if projected:
-        chosen = label_scheme(scheme or fitting_scheme(wanted))
-        return Labels(file, chosen, True, mentions, vocabulary)
+        fitting = label_scheme(scheme or fitting_scheme(wanted), site)
+        return Labels(file, fitting, True, mentions, vocabulary)
     if scheme and named and scheme != named:
         raise UserError(
             f"{file.name}: has the classes of scheme {printable(named)}, not of {scheme}; label "
-            "with that scheme, or leave --scheme out"
+            f"with {scheme}, or name the scheme that the file has"
         )
     names = [scheme or named] if scheme or named in scheme_names() else _schemes_of(file.columns)
-    return Labels(file, label_scheme(str(names[0])) if names else None, False, mentions, vocabulary)
+    chosen = label_scheme(str(names[0]), site) if names else None
+    return Labels(file, chosen, False, mentions, vocabulary)
 
 
 def _schemes_of(columns: Iterable[str]) -> list[str]:

@@ -2,15 +2,21 @@
 
 import json
 from collections.abc import Iterable
+from pathlib import Path
 
 from pipeline.label_files import MENTION_COLUMNS, Labels, labels_of_table
-from pipeline.lake import Lake
+from pipeline.lake import Lake, require
+from pipeline.report_texts import ReportTexts
 from pipeline.settings_file import load_settings
 from pipeline.user_error import UserError
 
 
 def labels_of_lake(
-    root: str, scheme: str | None, wanted: Iterable[str], version: int | None = None
+    root: str,
+    scheme: str | None,
+    wanted: Iterable[str],
+    version: int | None = None,
+    site: Path | None = None,
 ) -> Labels:
     """Return the labels of a lake.
 
@@ -18,7 +24,7 @@ def labels_of_lake(
     ----------
     root
         Folder or URL of the lake.
-    scheme, wanted
+    scheme, wanted, site
         As in `pipeline.label_files.labels_of_file`.
     version
         Of table labels, as a run's summary tells it; the current one by default.
@@ -36,7 +42,7 @@ def labels_of_lake(
     at = mention_version(lake, version)
     labels = lake.read("labels", version=version)
     mentions = None if at is None else lake.read("mentions", list(MENTION_COLUMNS), version=at)
-    return labels_of_table(labels, f"{root} labels v{version}", scheme, wanted, mentions)
+    return labels_of_table(labels, f"{root} labels v{version}", scheme, wanted, mentions, site)
 
 
 def mention_version(lake: Lake, version: int) -> int | None:
@@ -56,3 +62,16 @@ def mention_version(lake: Lake, version: int) -> int | None:
         versions = ", ".join(str(number) for number in sorted(known))
         raise UserError(f"{lake.root}: no run left labels v{version}; those left are {versions}")
     return known[version]
+
+
+def reports_of_lake(root: str) -> ReportTexts:
+    """Return the current reports of a lake.
+
+    Raises
+    ------
+    UserError
+        It has none.
+    """
+    lake = Lake.of(load_settings(None, {"lake": {"root": root}}))
+    reports = lake.read("reports", ["exam_id", "patient_id", "sections"])
+    return ReportTexts(require(reports, "reports", "ingest"), root)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pipeline.amendments import RANKS, decide_all, versions, versions_frame
 from pipeline.readers import read_reports
 from pipeline.readers.column_mapping import ColumnMapping
+from pipeline.readers.source_error import printable
 from pipeline.report_intake import text_hashes
 from pipeline.user_error import UserError
 
@@ -28,11 +29,14 @@ class ReportTexts:
     ----------
     table
         Columns exam_id, patient_id and sections of the reports table.
+    name
+        Where they came from.
     unusable
         How many rows of the source were not usable, or disputed, or retracted.
     """
 
     table: pa.Table
+    name: str
     unusable: int = 0
 
     @property
@@ -101,4 +105,4 @@ def read_report_texts(path: Path, mapping: ColumnMapping, format: str = "auto") 
     stands = (decided["outcome"] == "new") & (decided["rank"] != RANKS["retracted"])
     again = decided["outcome"].isin(["unchanged", "superseded"])
     unusable = rows_in - int((stands | again).sum())
-    return ReportTexts(reports.filter(pa.array(stands.to_numpy())), unusable)
+    return ReportTexts(reports.filter(pa.array(stands.to_numpy())), printable(path), unusable)

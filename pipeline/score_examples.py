@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from labelers.agreement import counted
-from labelers.agreement_examples import deciding_mention, disagreements, sentence_of
+from labelers.agreement_examples import disagreements, sentence_of
 from pipeline.label_files import Labels
 from pipeline.report_texts import ReportTexts
 from pipeline.scoring import Compared
@@ -53,8 +53,7 @@ def worst(
     for exam_id, (exam, column, kind) in chosen:
         state = int(compared.said[exam, column])
         targets = compared.targets[column]
-        normal = bool(labels.normal_classes & set(targets))
-        mention = _deciding(mentions.get(exam_id, []), state, targets, normal, labels)
+        mention = labels.deciding(mentions.get(exam_id, []), targets, state)
         sections = texts.get(exam_id, ())
         sentence = sentence_of(sections, mention) if mention else None
         rows.append(
@@ -71,24 +70,6 @@ def worst(
             }
         )
     return rows
-
-
-def _deciding(
-    mentions: list[dict[str, Any]],
-    state: int,
-    targets: tuple[str, ...],
-    normal: bool,
-    labels: Labels,
-) -> Any:
-    members = labels.members(targets)
-    if normal and state == 1 and labels.scheme and labels.scheme.normal_class in targets:
-        return None  # no mention decides it: nothing abnormal was stated
-    if normal and state == 0:
-        # What takes normality away is an abnormality that is stated.
-        return deciding_mention(mentions, 1, members, labels.vocabulary) or deciding_mention(
-            mentions, -1, members, labels.vocabulary
-        )
-    return deciding_mention(mentions, state, members, labels.vocabulary)
 
 
 def _whole(sections: tuple[tuple[str, str], ...], labels: Labels) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.commands.options import FormatOption, TextColumnOption
+from flows.commands.options import FormatOption, TextColumnOption, VocabularyOption
 from flows.error_reporting import reporting_errors
 from flows.stage_display import StageDisplay, output_console
 from pipeline.user_error import UserError
@@ -63,6 +63,7 @@ def score(
             "--scheme", help="Label scheme: chexpert14, nih14 ...; the one that fits by default."
         ),
     ] = None,
+    vocabulary: VocabularyOption = None,
     uncertain: Annotated[
         str | None,
         typer.Option(
@@ -134,7 +135,8 @@ def score(
         named = None if patient_column in ("patient_id", *truth.columns) else patient_column
         texts = _texts(reports, id_column or key, text_column, format, named)
     scheme = scheme or (str(gold_map.scheme) if gold_map.scheme else None)
-    judged = _labels(labels, lake, texts, key, scheme, wanted_classes(truth, gold_map), mentions)
+    wanted = wanted_classes(truth, gold_map)
+    judged = _labels(labels, lake, texts, key, scheme, wanted, mentions, vocabulary)
     compared = compare(
         truth,
         gold_map,
@@ -164,12 +166,12 @@ def score(
     from flows.agreement_display import say, show_examples, show_score
 
     console = output_console()
-    version = judged.vocabulary_hash
+    digest = judged.vocabulary_hash
     say(
         console,
         f"{gold} against {judged.file.name}"
         + (f", labeler {judged.labeler}" if judged.labeler else "")
-        + (f", vocabulary {version[:12]}" if version else "")
+        + (f", vocabulary {digest[:12]}" if digest else "")
         + (f", scheme {judged.scheme.name}" if judged.scheme else "")
         + (f", half {half}" if half else ""),
     )
@@ -181,7 +183,8 @@ def score(
     if texts is not None and most:
         if judged.mentions is None:
             say(console, "\nmentions are those of today's labeler: no --mentions were given")
-            judged = replace(judged, mentions=labels_of_reports(texts, None, ()).mentions)
+            today = labels_of_reports(texts, None, (), site=vocabulary)
+            judged = replace(judged, mentions=today.mentions)
         found = worst(compared, judged, texts, settings[0], most, classes or ())
         say(console, "\nworst disagreements", style="bold")
         show_examples(console, found)
@@ -205,16 +208,17 @@ def _labels(
     scheme: str | None,
     wanted: list[str],
     mentions: Path | None,
+    site: Path | None,
 ) -> "Labels":
     from pipeline import label_files
 
     if labels is not None:
-        return label_files.labels_of_file(labels, key, scheme, wanted, mentions)
+        return label_files.labels_of_file(labels, key, scheme, wanted, mentions, site)
     if lake is not None:
         from pipeline.lake_labels import labels_of_lake
 
-        return labels_of_lake(lake, scheme, wanted)
+        return labels_of_lake(lake, scheme, wanted, site=site)
     assert texts is not None
     with StageDisplay() as display:
         progress = display.progress_for("label")
-        return label_files.labels_of_reports(texts, scheme, wanted, progress=progress)
+        return label_files.labels_of_reports(texts, scheme, wanted, site=site, progress=progress)
