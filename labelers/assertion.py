@@ -48,13 +48,15 @@ class Head(NamedTuple):
     """The tokens [start, end) of a mention that cues act on, and what it allows.
 
     `subject` is the first token of the anatomy that precedes the head («heart … enlarged»), or
-    the head's own start. `choice` is true if the mention can be one of several diagnoses.
+    the head's own start. `choice` is true if the mention can be one of several diagnoses;
+    `describes` if it only describes («opacity, atelectasis or pneumonia» chooses between two).
     """
 
     start: int
     end: int
     subject: int
     choice: bool
+    describes: bool = False
 
 
 class Decision(NamedTuple):
@@ -226,7 +228,9 @@ def _reached_backward(
         gap = words[heads[last].end : cue.start]
         if len(gap) > (cue.cue.reach or 12):
             continue
-        if gap[-1:] == [","] and (len(gap) > 1 or last + 1 < len(heads)):
+        if gap[-1:] == [","] and (
+            last + 1 < len(heads) or (len(gap) > 1 and cue.cue.category != "uncertain")
+        ):
             continue  # «effusion, possible pneumonia», but «nodule, likely artifact»
         plural = words[cue.start] in grammar["plural"]
         reached.setdefault(last, cue)
@@ -284,10 +288,11 @@ def _choices(
         start = heads[first].end + place
         decision = Decision("uncertain", start, start + 1)
         members = [first, second]
-        while members[0] > 0:
+        while members[0] > 0 and words[start] in {"or", "and/or"}:
             earlier = members[0] - 1
             link = words[heads[earlier].end : heads[members[0]].start]
-            if not link or link[0] != "," or len(link) > 4 or not heads[earlier].choice:
+            listed = heads[earlier].choice and not heads[earlier].describes
+            if not link or link[0] != "," or len(link) > 4 or not listed:
                 break
             members.insert(0, earlier)
         for number in members:

@@ -150,6 +150,9 @@ def _before(
                 break
             chosen.append(anatomy)
             continue
+        if anatomy.end > chosen[-1].start:  # two readings of the same words
+            chosen.append(anatomy)
+            continue
         link = words[anatomy.end : chosen[-1].start]
         if len(link) > 6 or not any(word in {",", "and", "or", "/"} for word in link):
             break

@@ -2,6 +2,7 @@
 
 import re
 from functools import lru_cache
+from itertools import pairwise
 
 from labelers.sentences import split_sentences
 from labelers.vocabulary import Vocabulary
@@ -28,7 +29,7 @@ def split_sections(
     Stretches leave out the headings; offsets are code points of `text`. Text before the first
     heading has the given kind. A heading that names an anatomy («Heart: Enlarged.») begins a
     stretch of findings and stays in it. Where no heading names the findings, an indication or the
-    like ends before the first sentence that states something of an organ.
+    like ends with its line, or before the first sentence that states something of an organ.
     """
     stretches: list[tuple[str, int, int]] = []
     begin = 0
@@ -65,9 +66,11 @@ def _findings_apart(
     """Return a stretch cut before the findings it runs into, if it does."""
     kind, begin, end = stretch
     if kind in run_on.kinds:
-        for start, stop in split_sentences(text, begin, end)[1:]:
+        sentences = split_sentences(text, begin, end)
+        for (_, before), (start, stop) in pairwise(sentences):
             words = set(_WORD.findall(text[start:stop].lower()))
-            if words & run_on.organs and words & run_on.says:
+            new_line = "\n" in text[before:start]
+            if new_line or (words & run_on.organs and words & run_on.says):
                 return [(kind, begin, start), ("findings", start, end)]
     return [stretch]
 

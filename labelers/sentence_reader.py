@@ -119,7 +119,11 @@ class SentenceReader:
         named = []
         for match in parts.findings:
             for name in match.meaning.findings:
-                head = Head(match.start, match.end, match.start, self._choice[name])
+                head = Head(
+                    *(match.start, match.end, match.start),
+                    choice=self._choice[name],
+                    describes=self._by_id[name].umbrella,
+                )
                 named.append(_Named(match.start, match.end, head, name, "present", False))
         for joined in join(
             tokens.words,

@@ -33,6 +33,8 @@ COLUMNS = (
     "part",
 )
 
+_LONGEST_ECHO = 90  # code points
+
 _ASSERTIONS = {name: number for number, name in enumerate(ASSERTIONS)}
 STATES = {"present": 1, "uncertain": -1, "absent": 0, "resolved": 0}
 
@@ -73,7 +75,8 @@ class SentenceStore:
         for mention in mentions:
             self._append(mention, sentence, kind, context)
         self._first.append(len(self._mentions) // len(COLUMNS))
-        echo = None if mentions or context else self._echoes.find(sentence)
+        heard = not (mentions or context) and len(sentence) <= _LONGEST_ECHO
+        echo = self._echoes.find(sentence) if heard else None
         self._echoing.append(echo is not None)
         if echo is not None:
             said = sentence.rstrip(" .;:!")

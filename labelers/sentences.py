@@ -61,7 +61,7 @@ def split_sentences(text: str, start: int = 0, end: int | None = None) -> list[t
     for match in _BREAK.finditer(text, start, stop):
         left, right = match.span()
         if text[left] in _NEWLINES:
-            if _wrapped(text, begin, left, right):
+            if _wrapped(text, left, right):
                 continue
         else:
             left += 1
@@ -81,13 +81,13 @@ def split_sentences(text: str, start: int = 0, end: int | None = None) -> list[t
     return sentences
 
 
-def _wrapped(text: str, begin: int, left: int, right: int) -> bool:
+def _wrapped(text: str, left: int, right: int) -> bool:
     """Whether a newline only wraps a line: «No evidence of | pneumothorax»."""
     gap = text[left:right]
     following = text[right : right + 1]
     if not following.isalpha() or gap.count("\n") > 1 or gap.count("\r") > 1:
         return False
-    start = max(begin, left - 200)
+    start = max(0, left - 200)
     line = text[max(start, text.rfind("\n", start, left) + 1) : left].rstrip()
     if _LEADS_ON.search(line):
         return True
