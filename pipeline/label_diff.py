@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from labelers.agreement_examples import sentence_of
 from labelers.label_changes import changes, moved, transitions
-from pipeline.label_files import Labels
+from pipeline.label_states import Labels
 from pipeline.report_texts import ReportTexts
 from pipeline.score_record import STATE_NAMES
 from pipeline.user_error import UserError

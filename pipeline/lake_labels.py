@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from pipeline.label_files import MENTION_COLUMNS, Labels, labels_of_table
+from pipeline.label_files import MENTION_COLUMNS, labels_of_table
+from pipeline.label_states import Labels
 from pipeline.lake import Lake, require
 from pipeline.report_texts import ReportTexts
 from pipeline.settings_file import load_settings

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from labelers.agreement import counted
 from labelers.agreement_examples import disagreements, sentence_of
-from pipeline.label_files import Labels
+from pipeline.label_states import Labels
 from pipeline.report_texts import ReportTexts
 from pipeline.scoring import Compared
 from pipeline.user_error import UserError

@@ -13,7 +13,7 @@ from labelers.agreement import UNCERTAIN, Agreement, agreement, confusion, count
 from labelers.agreement_alternatives import rest_on_alternatives
 from pipeline.gold_files import StateFile
 from pipeline.gold_map import GoldMap
-from pipeline.label_files import Labels
+from pipeline.label_states import Labels
 from pipeline.readers.source_error import printable, shown_columns
 from pipeline.report_texts import HALVES, ReportTexts, is_second_half
 from pipeline.user_error import UserError

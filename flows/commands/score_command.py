@@ -12,7 +12,7 @@ from flows.stage_display import StageDisplay, output_console
 from pipeline.user_error import UserError
 
 if TYPE_CHECKING:
-    from pipeline.label_files import Labels
+    from pipeline.label_states import Labels
     from pipeline.report_texts import ReportTexts
 
 EXAMPLES = 5
