@@ -36,7 +36,6 @@ class _Named(NamedTuple):
     head: Head
     finding: str
     assertion: str
-    joined: bool  # of an anatomy and a predicate
 
 
 class SentenceReader:
@@ -50,6 +49,7 @@ class SentenceReader:
         self._midline = vocabulary.midline
         # What may be one of several diagnoses, as devices and statements of normality are not.
         self._choice = {f.id: not (f.device or f.normal) for f in vocabulary.findings}
+        self._describes = {f.id: f.umbrella for f in vocabulary.findings}
 
     def read(self, sentence: str, context: bool = False) -> list[SentenceMention]:
         """Return the mentions of a sentence in order of their start.
@@ -115,17 +115,26 @@ class SentenceReader:
             return one.assertion
         return assertion
 
-    def _named(self, tokens: Tokens, parts: "SentenceParts", clause: list[int]) -> list[_Named]:
+    def _named(self, tokens: Tokens, parts: SentenceParts, clause: list[int]) -> list[_Named]:
         named = []
         for match in parts.findings:
-            for name in match.meaning.findings:
-                head = Head(
-                    *(match.start, match.end, match.start),
-                    choice=self._choice[name],
-                    describes=self._by_id[name].umbrella,
-                )
-                named.append(_Named(match.start, match.end, head, name, "present", False))
-        for joined in join(
+            start, end, meaning = match
+            for name in meaning.findings:
+                head = Head(start, end, start, self._choice[name], self._describes[name])
+                named.append(_Named(start, end, head, name, "present"))
+        if parts.anatomies and parts.predicates:
+            joined = self._joined(tokens, parts, clause)
+            # A joined mention covers a bare one of its predicate («T12 … collapse»).
+            covered = {(one.head.start, one.head.end) for one in joined}
+            named = [one for one in named if (one.start, one.end) not in covered] + joined
+        if len(named) > 1:
+            named.sort(key=lambda one: (one.head.start, one.start, one.finding))
+        return named
+
+    def _joined(self, tokens: Tokens, parts: SentenceParts, clause: list[int]) -> list[_Named]:
+        """Return what anatomies with predicates name, once where two rules read the same words."""
+        found: dict[_Named, None] = {}
+        for anatomy, predicate, rule in join(
             tokens.words,
             parts.anatomies,
             parts.predicates,
@@ -134,16 +143,8 @@ class SentenceReader:
             self._rules,
             self._vocabulary.grammar,
         ):
-            anatomy, predicate, rule = joined
-            choice = self._choice[rule.finding]
             start, end = min(anatomy.start, predicate.start), max(anatomy.end, predicate.end)
-            if predicate.start < anatomy.start:
-                head = Head(predicate.start, predicate.end, predicate.start, choice)
-            else:
-                head = Head(predicate.start, predicate.end, anatomy.start, choice)
-            named.append(_Named(start, end, head, rule.finding, rule.assertion, True))
-        # A joined mention covers a bare one of its predicate («T12 … collapse», «rib … fracture»).
-        predicates = {(one.head.start, one.head.end) for one in named if one.joined}
-        named = [one for one in named if one.joined or (one.start, one.end) not in predicates]
-        # Two rules may read the same words («clear» angles are sharp and clear).
-        return sorted(set(named), key=lambda one: (one.head.start, one.start, one.finding))
+            subject = min(anatomy.start, predicate.start)
+            head = Head(predicate.start, predicate.end, subject, self._choice[rule.finding])
+            found[_Named(start, end, head, rule.finding, rule.assertion)] = None
+        return list(found)
