@@ -35,6 +35,9 @@ COLUMNS = (
 
 _LONGEST_ECHO = 90  # code points
 
+# The modifiers end a `SentenceMention`, in the order of `MODIFIERS`.
+_FIRST_MODIFIER = SentenceMention._fields.index(MODIFIERS[0])
+
 _ASSERTIONS = {name: number for number, name in enumerate(ASSERTIONS)}
 STATES = {"present": 1, "uncertain": -1, "absent": 0, "resolved": 0}
 
@@ -81,11 +84,15 @@ class SentenceStore:
         if echo is not None:
             said = sentence.rstrip(" .;:!")
             self._heard[number] = (echo, self.number_of(said), len(said))
-        if key == sentence or all(
-            key[m.cue_start : m.cue_end] == sentence[m.cue_start : m.cue_end] for m in mentions
+        # The words of a cue are kept: with a digit in them they are this sentence's own, and so
+        # are those of an echo, which is its own cue.
+        if key == sentence or (
+            echo is None
+            and all(
+                key[m.cue_start : m.cue_end] == sentence[m.cue_start : m.cue_end] for m in mentions
+            )
         ):
             self._numbers[kind][key] = number
-        # Else a cue holds a digit, and its words, which are kept, are this sentence's own.
         return number
 
     def _append(self, mention: SentenceMention, sentence: str, kind: str, context: bool) -> None:
@@ -105,7 +112,7 @@ class SentenceStore:
                 start,
                 end,
                 self.number_of(sentence[start:end] if start >= 0 else None),
-                *(self.number_of(getattr(mention, name)) for name in MODIFIERS),
+                *map(self.number_of, mention[_FIRST_MODIFIER:]),
                 int(NOT_MENTIONED) if says_nothing else STATES[assertion],
                 (IN_IMPRESSION if kind == "impression" else 0) | (QUALIFIED if qualified else 0),
             )
