@@ -35,9 +35,6 @@ COLUMNS = (
 
 _LONGEST_ECHO = 90  # code points
 
-# The modifiers end a `SentenceMention`, in the order of `MODIFIERS`.
-_FIRST_MODIFIER = SentenceMention._fields.index(MODIFIERS[0])
-
 _ASSERTIONS = {name: number for number, name in enumerate(ASSERTIONS)}
 STATES = {"present": 1, "uncertain": -1, "absent": 0, "resolved": 0}
 
@@ -112,7 +109,7 @@ class SentenceStore:
                 start,
                 end,
                 self.number_of(sentence[start:end] if start >= 0 else None),
-                *map(self.number_of, mention[_FIRST_MODIFIER:]),
+                *[self.number_of(getattr(mention, name)) for name in MODIFIERS],
                 int(NOT_MENTIONED) if says_nothing else STATES[assertion],
                 (IN_IMPRESSION if kind == "impression" else 0) | (QUALIFIED if qualified else 0),
             )
