@@ -34,6 +34,7 @@ class SentenceParts:
         self.modifiers: FoundModifiers = {}
         terminators: list[Match] = []
         naming: set[int] = set()
+        inside: set[int] = set()  # tokens of findings
         cueing: set[int] = set()
         modifying: dict[str, set[int]] = {}
         matches.sort(key=lambda match: (match.start - match.end, match.start))
@@ -43,11 +44,15 @@ class SentenceParts:
             if meaning.naming and naming.isdisjoint(span):
                 naming.update(span)
                 self._add_named(match)
+                if meaning.findings:
+                    inside.update(span)
             if meaning.cues or meaning.pseudo:
                 found = meaning.cues
                 if meaning.final and any(word not in _PUNCTUATION for word in words[end:]):
                     found = tuple(cue for cue in found if not cue.final)
-                if (found or meaning.pseudo) and cueing.isdisjoint(span):
+                # «No increased markings» denies: «increased» is the finding's own word.
+                swallows = meaning.pseudo and not inside.isdisjoint(span)
+                if (found or (meaning.pseudo and not swallows)) and cueing.isdisjoint(span):
                     cueing.update(span)
                     for cue in found:
                         self.cues.append(FoundCue(start, end, cue))
@@ -58,7 +63,6 @@ class SentenceParts:
                 if taken.isdisjoint(span):
                     taken.update(span)
                     self.modifiers.setdefault(column, []).append((start, end, value))
-        inside = {token for match in self.findings for token in range(match.start, match.end)}
         if inside:
             self.cues = [c for c in self.cues if inside.isdisjoint(range(c.start, c.end))]
         self._ends = self._clause_ends(terminators, inside) if terminators else set()
