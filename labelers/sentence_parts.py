@@ -39,13 +39,15 @@ class SentenceParts:
         modifying: dict[str, set[int]] = {}
         matches.sort(key=lambda match: (match.start - match.end, match.start))
         for match in matches:
-            start, end, meaning = match
-            span = range(start, end)
-            if meaning.naming and naming.isdisjoint(span):
+            span = range(match.start, match.end)
+            if match.meaning.naming and naming.isdisjoint(span):
                 naming.update(span)
                 self._add_named(match)
-                if meaning.findings:
+                if match.meaning.findings:
                     inside.update(span)
+        for match in matches:
+            start, end, meaning = match
+            span = range(start, end)
             if meaning.cues or meaning.pseudo:
                 found = meaning.cues
                 if meaning.final and any(word not in _PUNCTUATION for word in words[end:]):
