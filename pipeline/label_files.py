@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from labelers import load_scheme, scheme_names
+from labelers import scheme_names
 from pipeline.gold_files import StateFile, columns_and_metadata, read_columns, read_state_file
 from pipeline.label_states import Labels
 from pipeline.labelling import (
@@ -32,7 +32,7 @@ def fitting_scheme(wanted: Iterable[str]) -> str:
     names = set(wanted)
     return max(
         sorted(scheme_names(), key=lambda name: name != "chexpert14"),
-        key=lambda name: len(names & set(load_scheme(name).classes)),
+        key=lambda name: len(names & set(label_scheme(name).classes)),
     )
 
 
@@ -180,4 +180,4 @@ def _labels(
 
 def _schemes_of(columns: Iterable[str]) -> list[str]:
     """Return the schemes all of whose classes are columns."""
-    return [name for name in scheme_names() if set(load_scheme(name).classes) <= set(columns)]
+    return [name for name in scheme_names() if set(label_scheme(name).classes) <= set(columns)]

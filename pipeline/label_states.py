@@ -12,11 +12,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from data_contracts.schemas import PROVENANCE
-from labelers import Scheme, Vocabulary, load_scheme, scheme_names
+from labelers import Scheme, Vocabulary, scheme_names
 from labelers.aggregation import NOT_MENTIONED
 from labelers.agreement_examples import deciding_mention
 from pipeline.gold_files import StateFile
-from pipeline.labelling import site_vocabulary
+from pipeline.labelling import label_scheme, site_vocabulary
 
 # Columns of labels that are no class.
 _NO_CLASS = frozenset(
@@ -80,7 +80,7 @@ class Labels:
     @cached_property
     def normal_classes(self) -> frozenset[str]:
         """The names that state normality."""
-        schemes = [self.scheme] if self.scheme else [load_scheme(name) for name in scheme_names()]
+        schemes = [self.scheme] if self.scheme else [label_scheme(name) for name in scheme_names()]
         normal = (finding.id for finding in self.vocabulary.findings if finding.normal)
         return frozenset([*(scheme.normal_class for scheme in schemes), *normal])
 
