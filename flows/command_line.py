@@ -12,6 +12,7 @@ import typer
 
 from flows.commands import (
     asking_commands,
+    change_command,
     demo_command,
     diff_command,
     road_commands,
@@ -35,6 +36,7 @@ app = typer.Typer(
 settings_commands.add_to(app)
 road_commands.add_to(app)
 asking_commands.add_to(app)
+change_command.add_to(app)
 score_command.add_to(app)
 diff_command.add_to(app)
 train_labeler_command.add_to(app)

@@ -1,0 +1,55 @@
+"""Which exam of a patient came before which."""
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from pipeline.lake import Lake
+from pipeline.pseudonyms import Pseudonymiser
+from pipeline.settings import Settings
+
+BY_TIME = "exam time"
+BY_ID = "exam id"
+
+_PSEUDONYM = re.compile(r"[0-9a-f]{64}")
+
+
+def exam_order(lake: Lake, settings: Settings, rows: pd.DataFrame) -> pd.DataFrame:
+    """Order the exams of each patient.
+
+    The time of the report decides. Of a patient none of whose exams has a time, the exam ids
+    decide, numbers in them read as numbers (NIH's ids end with the number of the follow-up); but
+    not where ids are pseudonyms, whose order means nothing.
+
+    Parameters
+    ----------
+    lake, settings
+        The lake, and the settings that say whether identifiers are pseudonymised.
+    rows
+        Columns `exam_id` and `patient_id`, a row an image: those of a manifest.
+
+    Returns
+    -------
+    A frame indexed by `exam_id` with `patient_id`, `order` (float64, comparable within a patient,
+    NaN where it is not known) and `by` (`exam time`, `exam id`, or empty).
+    """
+    exams = rows[["exam_id", "patient_id"]].drop_duplicates("exam_id").set_index("exam_id")
+    reports = lake.read("reports", ["exam_id", "exam_time"]).to_pandas().set_index("exam_id")
+    times = pd.to_datetime(reports["exam_time"].reindex(exams.index), utc=True)
+    timed = times.notna()
+    seconds = (times - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
+    patient_timed = timed.groupby(exams["patient_id"]).transform("any").fillna(False).astype(bool)
+    named = exams["patient_id"].notna() & ~patient_timed
+    if Pseudonymiser.of(settings).active:
+        named[:] = False
+    named &= ~exams.index.to_series().map(lambda name: bool(_PSEUDONYM.fullmatch(name)))
+    ranks = {name: rank for rank, name in enumerate(sorted(exams.index[named], key=_natural))}
+    order = seconds.where(~named, exams.index.to_series().map(ranks).astype(np.float64))
+    return exams.assign(order=order, by=np.select([timed, named], [BY_TIME, BY_ID], ""))
+
+
+def _natural(name: str) -> tuple[list[str | int], str]:
+    """Return a key that reads the numbers in a name as numbers; equal keys fall to the name."""
+    parts = re.split(r"([0-9]+)", name)
+    return [int(part) if part.isdecimal() and part else part for part in parts], name
