@@ -136,7 +136,7 @@ def test_jittered_views_teach_what_does_not_matter():
     _, first, second = two_sides(140)
 
     def acquired(side):
-        """Copies in which half of the features are the acquisition's own."""
+        """Return copies in which half of the features are the acquisition's own."""
         copies = np.repeat(side[np.newaxis], 12, axis=0)
         half = side.shape[1] // 2
         copies[:, :, :half] = 4 * rng.normal(size=(12, len(side), half))
