@@ -192,7 +192,7 @@ def _exam_before(order: pd.DataFrame, exam_id: str) -> tuple[str, str]:
         raise UserError("the lake has no earlier exam of this patient with labels and an image")
     how = f"the patient's exam before it by {own['by']}"
     if own["by"] == BY_ID:
-        how += ", for want of exam times"
+        how += ", a guess for want of exam times"
     return str(same["order"].idxmax()), how
 
 

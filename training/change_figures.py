@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from training.bootstrap import statistic_interval
+from training.bootstrap import mean_interval, statistic_interval
 from training.change import change_amount, change_by_finding, consecutive_pairs, label_change
 from training.evaluate import Figure, group_codes
 from training.normality import weighted_auc
@@ -120,7 +120,9 @@ def change_figures(
     positive class: 0.5 says that the distance knows nothing of it. `AUC new or gone` is that of
     the projection on a finding's direction where the finding came or went, new being positive: for
     each finding with at least five of both, and for all of them together, each projection then
-    divided by its finding's root mean square over all pairs.
+    divided by its finding's root mean square over all pairs. `AUC which finding` asks within a
+    pair whether the findings that came (went) are those that moved most towards (away), against
+    the pair's other findings; it is the mean over pairs, a pair with both counting twice.
 
     Parameters
     ----------
@@ -172,7 +174,28 @@ def _figures(
         found = _auc(scores[rows, columns], is_new, pairs.patients[rows], n_resamples, seed)
         still = len(pairs.amounts) - len(np.unique(rows))
         figures.append(Figure("AUC new or gone", name, *found, len(rows), still))
+    figures.append(_which_finding(pairs, scores, queries, n_resamples, seed))
     return figures
+
+
+def _which_finding(
+    pairs: ChangePairs, scores: np.ndarray, queries: str, n_resamples: int, seed: int
+) -> Figure:
+    """Mean over pairs of the area by which findings that moved one way stand out of the pair."""
+    values, rows = [], []
+    for row, (moved, score) in enumerate(zip(pairs.findings, scores, strict=True)):
+        told = np.isfinite(score)
+        for way in (1, -1):
+            hit = moved[told] == way
+            if hit.any() and not hit.all():
+                one = np.ones((1, int(told.sum())))
+                values.append(float(weighted_auc(way * score[told], hit, one)[0]))
+                rows.append(row)
+    found = np.array(values)
+    low, high = mean_interval(found, pairs.patients[np.array(rows, dtype=int)], n_resamples, seed)
+    value = float(found.mean()) if values else float("nan")
+    still = len(pairs.amounts) - len(set(rows))
+    return Figure("AUC which finding", queries, value, low, high, len(values), still)
 
 
 def _auc(

@@ -159,7 +159,7 @@ def test_without_times_the_ids_decide_and_without_a_model_there_is_no_answer(
     embed(settings)
     found = change(settings, "E009")
     assert found.against == "E008"
-    assert found.how == "the patient's exam before it by exam id, for want of exam times"
+    assert found.how == "the patient's exam before it by exam id, a guess for want of exam times"
 
 
 def test_with_a_key_the_exam_is_found_by_its_own_name_and_pseudonyms_are_not_ordered(

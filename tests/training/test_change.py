@@ -23,7 +23,8 @@ def test_amount_is_the_cosine_distance():
 def test_a_direction_leads_from_exams_without_the_finding_to_those_with_it():
     embeddings = np.array([[1, 0], [0.6, 0.8], [0, 1], [0.8, -0.6]], np.float32)
     labels = np.array([[0, 1, 0], [1, 1, np.nan], [1, 1, 1], [np.nan, 1, 1]])
-    found = finding_directions(embeddings, labels)
+    # Fully shrunk it is the bare difference of means.
+    found = finding_directions(embeddings, labels, shrinkage=1.0)
     apart = embeddings[[1, 2]].mean(axis=0) - embeddings[0]
     assert np.allclose(found[0], apart / np.linalg.norm(apart))
     # Every exam has the second finding: it has no direction.
@@ -32,6 +33,19 @@ def test_a_direction_leads_from_exams_without_the_finding_to_those_with_it():
     apart = embeddings[[2, 3]].mean(axis=0) - embeddings[0]
     assert np.allclose(found[2], apart / np.linalg.norm(apart))
     assert np.allclose(np.linalg.norm(found[[0, 2]], axis=1), 1)
+
+
+def test_a_direction_leaves_out_what_merely_goes_with_the_finding():
+    rng = np.random.default_rng(0)
+    severity = rng.normal(size=500)
+    finding = severity + rng.normal(size=500) > 0
+    # The first axis is severity alone, the second the finding and little else.
+    embeddings = np.c_[3 * severity, finding + 0.3 * rng.normal(size=500)]
+    bare, discriminant = (
+        finding_directions(embeddings, finding[:, None], shrinkage)[0] for shrinkage in (1.0, 0.05)
+    )
+    assert bare[0] > bare[1]
+    assert discriminant[1] > 0.95
 
 
 @settings(deadline=None, max_examples=30, derandomize=True)

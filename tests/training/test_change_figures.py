@@ -62,7 +62,13 @@ def test_figures_are_those_of_scikit_learn_and_high_where_the_embedding_shows_ch
     together = figures["AUC new or gone", "consecutive exams"]
     assert together.n_queries == (pairs.findings != 0).sum()
     assert together.value > 0.95
-    # Nobody ever has C.
+    # Of findings A and B (nobody ever has C) the one that moved is the one that changed.
+    which = figures["AUC which finding", "consecutive exams"]
+    assert which.value > 0.95
+    only_a = (pairs.findings[:, 0] != 0) & (pairs.findings[:, 1] == 0)
+    only_b = (pairs.findings[:, 1] != 0) & (pairs.findings[:, 0] == 0)
+    opposite = pairs.findings[:, 0] * pairs.findings[:, 1] == -1
+    assert which.n_queries == only_a.sum() + only_b.sum() + 2 * opposite.sum()
     assert ("AUC new or gone", "consecutive exams: C") not in figures
 
 
