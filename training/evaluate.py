@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from training.bootstrap import mean_interval, statistic_interval
+from training.candidates import Candidates
 from training.label_similarity import distinct_label_sets
 from training.normality import (
     centroid_score,
@@ -15,7 +16,7 @@ from training.normality import (
     weighted_auc,
     weighted_average_precision,
 )
-from training.retrieval import Candidates, retrieval_measures
+from training.retrieval import retrieval_measures
 
 
 @dataclass(frozen=True)

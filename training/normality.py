@@ -8,10 +8,8 @@ the ROC curve and by average precision, abnormal being the positive class. Exams
 
 import numpy as np
 
-from training.retrieval import Candidates, first_columns
-
-# Elements of the (exams x exams) matrix that are held at once.
-_CHUNK_ELEMENTS = 2**25
+from training.candidates import Candidates
+from training.neighbours import nearest_candidates
 
 
 def neighbour_score(
@@ -22,19 +20,20 @@ def neighbour_score(
     `groups` are integer arrays `(n,)`; exams that agree in one are not each other's neighbours.
     An exam without any neighbour has NaN.
     """
+    rows = nearest_others(embeddings, groups, k)
+    filled = rows >= 0
+    with np.errstate(invalid="ignore"):
+        return (abnormal[rows] & filled).sum(axis=1) / filled.sum(axis=1)
+
+
+def nearest_others(embeddings: np.ndarray, groups: list[np.ndarray], k: int) -> np.ndarray:
+    """Rows of the k nearest others of each exam, int64 `(n, k)`, -1 where there are fewer.
+
+    `groups` as in `neighbour_score`.
+    """
     none = np.zeros(len(embeddings), dtype=np.int64)
     candidates = Candidates(none, none, np.ones((1, 1)), [(group, group) for group in groups])
-    score = np.full(len(embeddings), np.nan)
-    chunk = max(1, _CHUNK_ELEMENTS // max(1, len(embeddings)))
-    for start in range(0, len(embeddings), chunk):
-        rows = slice(start, min(start + chunk, len(embeddings)))
-        products = embeddings[rows] @ embeddings.T
-        products[candidates.excluded_pairs(rows)] = -np.inf
-        best = first_columns(products, k)
-        kept = np.take_along_axis(products, best, axis=1) > -np.inf
-        with np.errstate(invalid="ignore"):
-            score[rows] = (abnormal[best] & kept).sum(axis=1) / kept.sum(axis=1)
-    return score
+    return nearest_candidates(embeddings, embeddings, candidates, k).rows
 
 
 def normal_centroid(embeddings: np.ndarray, normal: np.ndarray) -> np.ndarray:

@@ -4,10 +4,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, ndcg_score
 
+import training.neighbours
 import training.retrieval
+from training.candidates import Candidates
 from training.evaluate import query_measures, random_embedding
 from training.label_similarity import distinct_label_sets
-from training.retrieval import Candidates, retrieval_measures
+from training.ranked_measures import MEASURES
+from training.retrieval import retrieval_measures
 
 
 def exams(seed, n=40, n_classes=4):
@@ -38,13 +41,14 @@ def slow_measures(embeddings, labels, normal, exam, patients, k):
         gains = [gain for _, gain in sorted(candidates, key=lambda pair: -pair[0])]
         n_relevant = sum(gain > 0 for gain in gains)
         if n_relevant == 0:
-            rows.append((np.nan,) * 4)
+            rows.append((np.nan,) * 5)
             continue
         dcg = sum(g / np.log2(r + 2) for r, g in enumerate(gains[:k]))
         ideal = sum(g / np.log2(r + 2) for r, g in enumerate(sorted(gains, reverse=True)[:k]))
         precision = [sum(g > 0 for g in gains[: r + 1]) / (r + 1) for r in range(len(gains[:k]))]
         ap = sum(p for p, g in zip(precision, gains, strict=False) if g > 0) / min(k, n_relevant)
-        rows.append((dcg / ideal, ap, sum(g > 0 for g in gains[:k]) / k, np.mean(gains[:k])))
+        hits = sum(g > 0 for g in gains[:k])
+        rows.append((dcg / ideal, ap, hits / k, hits / n_relevant, np.mean(gains[:k])))
     return np.array(rows)
 
 
@@ -54,7 +58,7 @@ def test_measures_are_those_of_the_slow_loop(seed, k, n):
     given_exams = exams(seed, n)
     found = query_measures(*given_exams, ks=(k,))
     expected = slow_measures(*given_exams, k)
-    for column, measure in enumerate(("nDCG", "mAP", "P", "Jaccard")):
+    for column, measure in enumerate(MEASURES):
         assert np.allclose(found[f"{measure}@{k}"], expected[:, column], atol=1e-5, equal_nan=True)
 
 
@@ -112,6 +116,8 @@ def test_collapsed_embedding_measures_as_chance_even_in_a_sorted_gallery():
 def test_chunks_do_not_change_the_measures(monkeypatch):
     whole = query_measures(*exams(4))
     monkeypatch.setattr(training.retrieval, "_CHUNK_ELEMENTS", 90)
+    monkeypatch.setattr(training.neighbours, "_GALLERY_BLOCK", 7)
+    monkeypatch.setattr(training.neighbours, "_QUERY_BLOCK", 11)
     for name, values in query_measures(*exams(4)).items():
         assert np.allclose(values, whole[name], equal_nan=True)
 
