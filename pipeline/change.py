@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pipeline.exam_order import BY_ID, exam_order
+from pipeline.exam_order import exam_before, exam_order
 from pipeline.lake import Lake
 from pipeline.manifest_images import ManifestImages, manifest_images
 from pipeline.models import MODEL_FILE, current_model, local_model_folder, read_embeddings
@@ -76,8 +76,9 @@ def change(settings: Settings, what: str, against: str | None = None) -> ExamCha
     Labels are the manifest's; an exam's embedding is the mean of its images'. Directions of
     findings are those of the embedded training exams. The amount is scored against varied copies
     of the two exams (position, exposure, noise: what a repeated acquisition might change) and,
-    where the lake has enough, against other patients' consecutive exams with unchanged labels;
-    projections are scored against the latter, else the former.
+    where the lake has enough, against other patients' consecutive exams with unchanged labels
+    (training patients for an exam of one, else patients that the model has not seen); projections
+    are scored against the latter, else the former.
 
     Raises
     ------
@@ -91,7 +92,7 @@ def change(settings: Settings, what: str, against: str | None = None) -> ExamCha
     exam_id = _exam(images, what, settings)
     order = exam_order(lake, settings, images.rows)
     if against is None:
-        earlier, how = _exam_before(order, exam_id)
+        earlier, how = exam_before(order, exam_id)
     else:
         earlier, how = _exam(images, against, settings), "as named"
     notes = _checked(images, order, earlier, exam_id)
@@ -173,29 +174,6 @@ def _exam(images: ManifestImages, what: str, settings: Settings) -> str:
     raise UserError(f"{what!r} is not an exam with labels and an image in the lake")
 
 
-def _exam_before(order: pd.DataFrame, exam_id: str) -> tuple[str, str]:
-    """Return the same patient's last exam before this one, and how that was found."""
-    own = order.loc[exam_id]
-    if pd.isna(own["patient_id"]):
-        raise UserError(
-            "the exam names no patient, so none is known to be before it; "
-            "name the earlier exam with --against"
-        )
-    if pd.isna(own["order"]):
-        raise UserError(
-            "the exam has no time, and the order of pseudonyms or of exams that lack times means "
-            "nothing; name the earlier exam with --against, or deliver exam times "
-            "([reports] exam_time)"
-        )
-    same = order[(order["patient_id"] == own["patient_id"]) & (order["order"] < own["order"])]
-    if same.empty:
-        raise UserError("the lake has no earlier exam of this patient with labels and an image")
-    how = f"the patient's exam before it by {own['by']}"
-    if own["by"] == BY_ID:
-        how += ", a guess for want of exam times"
-    return str(same["order"].idxmax()), how
-
-
 def _checked(images: ManifestImages, order: pd.DataFrame, earlier: str, exam_id: str) -> list[str]:
     """Refuse exams that do not compare; return what must be noted of those that do."""
     if earlier == exam_id:
@@ -245,7 +223,11 @@ def _pooled(images: ManifestImages, vectors: np.ndarray) -> pd.DataFrame:
 def _unchanged_pairs(
     images: ManifestImages, order: pd.DataFrame, pooled: pd.DataFrame, exam_id: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the embeddings of other patients' consecutive exams with the same labels."""
+    """Return the embeddings of other patients' consecutive exams with the same labels.
+
+    Those of training patients for an exam of one, else those of the others: a model draws exams
+    whose labels it was trained on nearer together than exams it never saw.
+    """
     from training import evaluation_labels
     from training.change import consecutive_pairs, label_change
 
@@ -259,7 +241,9 @@ def _unchanged_pairs(
     vectors = pooled.loc[exams].to_numpy()
     patients, _ = pd.factorize(order["patient_id"])
     own = order["patient_id"].eq(order.loc[exam_id, "patient_id"]).to_numpy()
-    left_out = (patients < 0) | own | uncertain[first] | ~np.isfinite(vectors).all(axis=1)
+    trained = (images.rows.loc[first, "split"] == "train").to_numpy()
+    unlike = trained != trained[(exams == exam_id).to_numpy()][0]
+    left_out = (patients < 0) | own | unlike | uncertain[first] | ~np.isfinite(vectors).all(axis=1)
     before, after = consecutive_pairs(patients, np.where(left_out, np.nan, order["order"]))
     found = label_change(labels[first], normal[first], before, after)
     still = found.known & ~found.changed

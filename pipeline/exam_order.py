@@ -8,6 +8,7 @@ import pandas as pd
 from pipeline.lake import Lake
 from pipeline.pseudonyms import Pseudonymiser
 from pipeline.settings import Settings
+from pipeline.user_error import UserError
 
 BY_TIME = "exam time"
 BY_ID = "exam id"
@@ -48,6 +49,37 @@ def exam_order(lake: Lake, settings: Settings, rows: pd.DataFrame) -> pd.DataFra
     ranks = {name: rank for rank, name in enumerate(sorted(exams.index[named], key=_natural))}
     order = seconds.where(~named, exams.index.to_series().map(ranks).astype(np.float64))
     return exams.assign(order=order, by=np.select([timed, named], [BY_TIME, BY_ID], ""))
+
+
+def exam_before(order: pd.DataFrame, exam_id: str) -> tuple[str, str]:
+    """Return the same patient's last exam before this one, and how that was found, in words.
+
+    `order` is what `exam_order` returns.
+
+    Raises
+    ------
+    UserError
+        The exam has no patient, no known order, or none before it.
+    """
+    own = order.loc[exam_id]
+    if pd.isna(own["patient_id"]):
+        raise UserError(
+            "the exam names no patient, so none is known to be before it; "
+            "name the earlier exam with --against"
+        )
+    if pd.isna(own["order"]):
+        raise UserError(
+            "the exam has no time, and the order of pseudonyms or of exams that lack times means "
+            "nothing; name the earlier exam with --against, or deliver exam times "
+            "([reports] exam_time)"
+        )
+    same = order[(order["patient_id"] == own["patient_id"]) & (order["order"] < own["order"])]
+    if same.empty:
+        raise UserError("the lake has no earlier exam of this patient with labels and an image")
+    how = f"the patient's exam before it by {own['by']}"
+    if own["by"] == BY_ID:
+        how += ", a guess for want of exam times"
+    return str(same["order"].idxmax()), how
 
 
 def _natural(name: str) -> tuple[list[str | int], str]:

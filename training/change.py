@@ -24,48 +24,42 @@ def change_amount(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     return distances
 
 
-def finding_directions(
-    embeddings: np.ndarray, labels: np.ndarray, shrinkage: float = 0.5
-) -> np.ndarray:
-    """Direction of each finding in the embedding: its linear discriminant.
+def finding_directions(embeddings: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Direction of each finding: its effect on the embedding, the other findings held.
 
-    Σ⁻¹ (mean with the finding − mean without it), Σ the covariance of all embeddings, shrunk
-    towards a multiple of the identity. Without Σ (the bare difference of means) nearly all
-    directions of a trained embedding point from normal to abnormal: on NIH's consecutive exams
-    the mean of |mean sign| over a pair's findings was then .82, with the discriminant .40, and
-    the area under the ROC curve for new against gone was the same (.699 and .690).
+    The rows of B in the regression z ≈ mean + B·y of embeddings on labels by least squares, with a
+    ridge of 1 against collinear labels. With one finding it is the difference of the class means;
+    with several, what a finding owes to those it comes with is taken out. On NIH's consecutive
+    exams (a head trained with ML2 on varied features, five folds) the area under the ROC curve for
+    new against gone was .719 so, .699 with the differences of means, .690 with linear
+    discriminants and .681 with logistic weights, all within one another's intervals.
 
     Parameters
     ----------
     embeddings
         `(n, d)` of the training exams, of unit length.
     labels
-        `(n, n_classes)`: 1 has the finding, 0 has not; everything else (uncertain, NaN unknown) is
-        left out.
-    shrinkage
-        Weight of the identity in Σ, above 0, to 1; 1 is the bare difference of means.
+        `(n, n_classes)`: 1 has the finding, 0 has not; everything else (uncertain, NaN unknown)
+        counts as the finding's mean.
 
     Returns
     -------
     float32 `(n_classes, d)` of unit length, from the exams without the finding to those with it;
     NaN for a finding that no exam, or every exam, has.
     """
-    known = np.asarray(labels, dtype=np.float64)
-    vectors = embeddings.astype(np.float64)
-    means = []
-    for state in (1.0, 0.0):
-        members = (known == state).astype(np.float64)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            means.append((members.T @ vectors) / members.sum(axis=0)[:, None])
-    apart = means[0] - means[1]
-    directions = np.full(apart.shape, np.nan)
-    told = np.linalg.norm(apart, axis=1) > 1e-12
-    if told.any():
-        covariance = np.atleast_2d(np.cov(vectors, rowvar=False))
-        scale = np.trace(covariance) / len(covariance)
-        shrunk = (1 - shrinkage) * covariance + shrinkage * scale * np.eye(len(covariance))
-        found = np.linalg.solve(shrunk, apart[told].T).T
-        directions[told] = found / np.linalg.norm(found, axis=1, keepdims=True)
+    given = np.asarray(labels, dtype=np.float64)
+    known = (given == 0.0) | (given == 1.0)
+    present = np.where(known, given, 0.0)
+    mean = present.sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    centred = np.where(known, given - mean, 0.0)
+    directions = np.full((given.shape[1], embeddings.shape[1]), np.nan)
+    told = np.flatnonzero((mean > 0) & (mean < 1))
+    if len(told):
+        x = centred[:, told]
+        z = embeddings.astype(np.float64)
+        found = np.linalg.solve(x.T @ x + np.eye(len(told)), x.T @ (z - z.mean(axis=0)))
+        lengths = np.linalg.norm(found, axis=1, keepdims=True)
+        directions[told] = np.where(lengths > 1e-12, found / np.maximum(lengths, 1e-12), np.nan)
     return directions.astype(np.float32)
 
 

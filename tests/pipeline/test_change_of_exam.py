@@ -23,7 +23,7 @@ from pipeline.user_error import UserError
 # Effusion in each of a patient's exams, in the order of time.
 COURSES = {"P00": (0, 1), "P01": (1, 0, 0), "P02": (0,)}
 # Enough patients in whom nothing changes, for a null distribution.
-COURSES |= {f"P{number:02d}": (number % 2,) * 2 for number in range(10, 34)}
+COURSES |= {f"P{number:02d}": (number % 2,) * 2 for number in range(10, 44)}
 
 
 def draw(file: Path, number: int, effusion: bool) -> None:
