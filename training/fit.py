@@ -24,6 +24,7 @@ from training.embed import Progress, embed, load_images, load_pixels
 from training.embedding_model import EmbeddingModel, untrained_model
 from training.evaluate import query_measures
 from training.fit_settings import FitSettings
+from training.label_similarity import LabelSimilarity
 from training.learning_rate import warmup_cosine
 from training.losses.ml2 import ML2Loss
 from training.sampler import balanced_batches
@@ -286,7 +287,8 @@ def _finetune(
 
 
 def _loss(settings: FitSettings) -> ML2Loss:
-    return ML2Loss(settings.margin, settings.temperature, settings.normals_similar)
+    labels = LabelSimilarity(normals_similar=settings.normals_similar)
+    return ML2Loss(labels, settings.margin, settings.temperature)
 
 
 def _batches(exams: _Exams, settings: FitSettings, batch_size: int, epoch: int) -> list[np.ndarray]:

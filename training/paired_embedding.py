@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from training.label_similarity import label_similarity
+from training.label_similarity import LabelSimilarity
 
 
 @dataclass(frozen=True)
@@ -211,10 +211,10 @@ def fit_paired(
                     mapped.append(stem(functional.dropout(drawn, settings.dropout)))
                 similarity, left_out = None, torch.zeros(len(rows), len(rows), dtype=torch.bool)
                 if settings.label_share > 0 and labels is not None:
-                    similarity, known = label_similarity(
+                    pairs = LabelSimilarity()(
                         labels[rows], None if normals is None else normals[rows]
                     )
-                    left_out = ~known
+                    similarity, left_out = pairs.similarity, ~pairs.known
                 if patients is not None:
                     left_out = left_out | (patients[rows][:, None] == patients[rows][None, :])
                 loss = paired_loss(

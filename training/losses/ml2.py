@@ -6,10 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from training.label_similarity import label_similarity
-
-# Squared distances below this have no useful gradient: the derivative of the root diverges at 0.
-_SMALLEST_SQUARE = 1e-6
+from training.label_similarity import LabelSimilarity
+from training.losses.unit_embeddings import check_batch, euclidean_distances
 
 
 class ML2Loss(nn.Module):
@@ -32,31 +30,35 @@ class ML2Loss(nn.Module):
 
     **Our reading.** m_i = T·log Σ_{n ∈ N_i} exp((α − D_in)/T): all negatives, weighted by
     nearness. T → 0 is the hardest negative, T = 1 the lifted-structure form. Also ours: D is
-    Euclidean; two normal exams have τ = 0 (`normals_similar`); pairs of two other empty sets are
-    unknown and stand in neither P_i nor N_i; the loss is the mean over the exams that have a
-    positive and a negative in the batch, and 0 when there is none.
+    Euclidean; two normal exams have τ = 0 (`LabelSimilarity.normals_similar`); unknown pairs
+    stand in neither P_i nor N_i; a pair's weight (`LabelSimilarity.uncertain_weight`) weighs its
+    term in the mean over P_i and in the sum over N_i; the loss is the mean over the exams that
+    have a positive and a negative in the batch, and 0 when there is none.
 
     Parameters
     ----------
+    labels
+        What makes two exams similar; `LabelSimilarity()` when None.
     margin
         α, in units of distance between unit vectors (0 to 2).
     temperature
         T, above 0.
-    normals_similar
-        Normal exams are one another's positives at τ = 0; if false their pairs are left out.
     """
 
     def __init__(
-        self, margin: float = 1.0, temperature: float = 0.1, normals_similar: bool = True
+        self,
+        labels: LabelSimilarity | None = None,
+        margin: float = 1.0,
+        temperature: float = 0.3,
     ) -> None:
         super().__init__()
         if not (math.isfinite(margin) and margin >= 0):
             raise ValueError(f"margin must not be negative: {margin}")
         if not (math.isfinite(temperature) and temperature > 0):
             raise ValueError(f"temperature must be above 0: {temperature}")
+        self.labels = labels or LabelSimilarity()
         self.margin = margin
         self.temperature = temperature
-        self.normals_similar = normals_similar
 
     def forward(
         self,
@@ -71,48 +73,33 @@ class ML2Loss(nn.Module):
         embeddings
             `(b, d)`, any floating type; brought to unit length here, computed in float32.
         targets
-            `(b, n_classes)`, labels from 0 to 1.
+            `(b, n_classes)`, labels from 0 to 1, NaN where not known.
         normal
             bool `(b,)`; None when no exam is known to be normal.
         """
-        if embeddings.ndim != 2 or targets.ndim != 2 or len(embeddings) != len(targets):
-            raise ValueError(
-                f"embeddings {tuple(embeddings.shape)} and targets {tuple(targets.shape)} "
-                "must be (b, d) and (b, n_classes)"
-            )
-        distance = _distances(embeddings)
+        check_batch(embeddings, targets)
+        distance = euclidean_distances(embeddings)
         with torch.no_grad():
-            similarity, known = label_similarity(targets, normal, self.normals_similar)
-            positive = known & (similarity > 0)
-            positive.fill_diagonal_(False)
-            negative = known & (similarity == 0)
-            negative.fill_diagonal_(False)
-            n_positive = positive.sum(dim=1)
-            anchors = (n_positive > 0) & negative.any(dim=1)
+            pairs = self.labels(targets, normal)
+            positive, negative = pairs.positives(), pairs.negatives()
+            anchors = positive.any(dim=1) & negative.any(dim=1)
             n_anchors = int(anchors.sum())
         if n_anchors == 0:
             return distance.sum() * 0.0
 
         pull = (self.margin - distance) / self.temperature
+        if self.labels.uncertain_weight < 1.0:
+            pull = pull + pairs.weight.clamp(min=1e-6).log()
         pull = pull.masked_fill(~negative, -math.inf)
         # Rows without a negative would be all −inf, whose log-sum-exp has no gradient.
         pull = pull.masked_fill(~anchors[:, None], 0.0)
         mined = self.temperature * torch.logsumexp(pull, dim=1)
 
-        terms = distance - self.margin * (1.0 - similarity) + mined[:, None]
-        weight = positive * (anchors / n_positive.clamp(min=1) / n_anchors)[:, None]
-        return (functional.relu(terms) * weight).sum()
+        terms = distance - self.margin * (1.0 - pairs.similarity) + mined[:, None]
+        share = positive * pairs.weight
+        share = share * (anchors / share.sum(dim=1).clamp(min=1e-6) / n_anchors)[:, None]
+        return (functional.relu(terms) * share).sum()
 
     def extra_repr(self) -> str:
         """Show the settings in the module's representation."""
-        return (
-            f"margin={self.margin}, temperature={self.temperature}, "
-            f"normals_similar={self.normals_similar}"
-        )
-
-
-def _distances(embeddings: torch.Tensor) -> torch.Tensor:
-    """Euclidean distances `(b, b)` of the embeddings at unit length, in float32."""
-    with torch.autocast(device_type=embeddings.device.type, enabled=False):
-        unit = functional.normalize(embeddings.float(), dim=1, eps=1e-6)
-        return (2.0 - 2.0 * (unit @ unit.T)).clamp(min=_SMALLEST_SQUARE).sqrt()
+        return f"margin={self.margin}, temperature={self.temperature}"
