@@ -168,7 +168,13 @@ class EvaluateSettings(_Section):
     gold_coding: Path | None = Field(
         None, description="YAML that maps human codes to the scheme's classes (truth = gold)."
     )
-    k: int = Field(10, ge=1, description="Neighbours looked at.")
+    unit: Literal["image", "exam"] = Field(
+        "image", description="What asks and answers: images, or exams (mean of their images)."
+    )
+    k: int = Field(10, ge=1, description="Neighbours looked at; the depth of figures shown.")
+    depths: list[Annotated[int, Field(ge=1)]] = Field(
+        [1, 5, 10, 50, 100], description="Depths measured beside k, for the evaluations table."
+    )
     same_patient: bool = Field(
         False, description="Whether other exams of the query's patient count as candidates."
     )

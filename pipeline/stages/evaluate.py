@@ -1,4 +1,4 @@
-"""Evaluate: embeddings to measures of retrieval and of normal against abnormal."""
+"""Evaluate: embeddings to measures of retrieval, of normal against abnormal, and of clusters."""
 
 import dataclasses
 import hashlib
@@ -64,6 +64,7 @@ def evaluate(
                         "truth": settings.evaluate.truth,
                         "split": settings.evaluate.split,
                         **dataclasses.asdict(figure),
+                        "queries": _UNIT_PREFIX[settings.evaluate.unit] + figure.queries,
                     }
                 )
         progress(len(compared), len(compared), "measured")
@@ -80,31 +81,51 @@ def measure_table(lake: Lake, settings: Settings) -> list[dict[str, Any]]:
         (frame["truth"] == settings.evaluate.truth) & (frame["split"] == settings.evaluate.split)
     ]
     frame = frame[frame["manifest_version"] == frame["manifest_version"].max()]
-    table = []
+    shown = _shown(settings.evaluate.k)
+    prefix = _UNIT_PREFIX[settings.evaluate.unit]
     columns = {"trained": model_id, "untrained": untrained_id(settings), "chance": CHANCE}
+    found = frame.set_index(["model_id", "measure", "queries"]).sort_index()
+    table = []
     mine = frame[frame["model_id"] == model_id]
-    for measure, queries in mine[["measure", "queries"]].itertuples(index=False, name=None):
-        row: dict[str, Any] = {"measure": measure, "queries": queries}
+    for measure, queries, n in mine[["measure", "queries", "n_queries"]].itertuples(
+        index=False, name=None
+    ):
+        who = queries.removeprefix(prefix)
+        if not queries.startswith(prefix) or who not in shown.get(measure, ()):
+            continue
+        row: dict[str, Any] = {"measure": measure, "queries": who}
         for title, name in columns.items():
-            at = (frame["measure"] == measure) & (frame["queries"] == queries)
-            found = frame[at & (frame["model_id"] == name)]
-            row[title] = _with_interval(found.iloc[0]) if len(found) else ""
-        row["n"] = int(
-            mine[(mine["measure"] == measure) & (mine["queries"] == queries)]["n_queries"].iloc[0]
-        )
+            at = (name, measure, queries)
+            row[title] = _with_interval(found.loc[at]) if at in found.index else ""
+        row["n"] = int(n)
         table.append(row)
     return table
+
+
+# What `queries` of the evaluations table begins with.
+_UNIT_PREFIX = {"image": "", "exam": "exams: "}
+
+
+def _shown(k: int) -> dict[str, tuple[str, ...]]:
+    """Return the queries of each measure that a person is shown; the table holds all."""
+    of_ranks = [f"{name}@{k}" for name in ("nDCG", "mAP", "P", "Jaccard")]
+    of_areas = [f"{name} {score}" for name in ("AUC", "AP") for score in ("k-NN", "centroid")]
+    everyone = ("all", "abnormal", "certain", "certain abnormal")
+    shown: dict[str, tuple[str, ...]] = dict.fromkeys(of_ranks + of_areas, everyone)
+    shown |= dict.fromkeys((f"class mAP@{k}", "class AUC k-NN"), ("mean of classes",))
+    return shown | dict.fromkeys(("NMI", "AMI"), ("all",))
 
 
 @dataclass(frozen=True)
 class _Truth:
     """The judged rows of the manifest, and what they truly show.
 
-    `rows` n manifest rows, `labels` bool (n, n_members), `normal` and `uncertain` bool (n,);
-    `without` counts images of the split that have no truth.
+    `rows` n manifest rows, `labels` bool (n, n_members) with the classes `members`, `normal` and
+    `uncertain` bool (n,); `without` counts images of the split that have no truth.
     """
 
     rows: pd.DataFrame
+    members: list[str]
     labels: np.ndarray
     normal: np.ndarray
     uncertain: np.ndarray
@@ -113,6 +134,7 @@ class _Truth:
 
 def _truth(run: Run, settings: Settings, images: ManifestImages) -> _Truth:
     from training import evaluation_labels
+    from training.targets import member_classes
 
     told = images.told
     at = np.flatnonzero((images.rows["split"] == settings.evaluate.split).to_numpy())
@@ -126,7 +148,7 @@ def _truth(run: Run, settings: Settings, images: ManifestImages) -> _Truth:
         labels, normal, uncertain = evaluation_labels(
             images.states[at], told["classes"], told["normal_class"], told["device_classes"]
         )
-        return _Truth(rows, labels, normal, uncertain, 0)
+        return _Truth(rows, images.members, labels, normal, uncertain, 0)
     if settings.evaluate.gold_coding is None:
         raise UserError("[evaluate] truth is gold: name the coding with [evaluate] gold_coding")
     coding = load_gold_coding(settings.evaluate.gold_coding)
@@ -140,13 +162,15 @@ def _truth(run: Run, settings: Settings, images: ManifestImages) -> _Truth:
     labels, normal, uncertain = evaluation_labels(
         states.loc[kept["exam_id"]].to_numpy(dtype=np.float32), classes, told["normal_class"]
     )
-    return _Truth(kept, labels, normal, uncertain, int((~coded).sum()))
+    members = member_classes(classes, told["normal_class"])
+    return _Truth(kept, members, labels, normal, uncertain, int((~coded).sum()))
 
 
 def _figures(
     lake: Lake, name: str, images: ManifestImages, truth: _Truth, settings: Settings
 ) -> list[Any]:
     from training import evaluate_embedding, random_embedding
+    from training.exam_pooling import pool_exams
 
     centroid = None
     if name == CHANCE:
@@ -154,20 +178,27 @@ def _figures(
     else:
         ids, embeddings = read_embeddings(lake, name)
         place = pd.Series(np.arange(len(ids)), index=ids)
-        at = place.reindex(truth.rows["image_id"])
-        if at.isna().any():
-            missing = int(at.isna().sum())
+        found = place.reindex(truth.rows["image_id"])
+        if found.isna().any():
+            missing = int(found.isna().sum())
             raise UserError(f"{missing:,} images are not embedded yet; run `radsim embed` first")
-        vectors = embeddings[at.to_numpy(dtype=np.int64)]
-        centroid = _normal_centroid(images, place, embeddings)
+        vectors = embeddings[found.to_numpy(dtype=np.int64)]
+        centroid = _normal_centroid(images, place, embeddings, settings.evaluate.unit)
+    at = np.arange(len(vectors))
+    if settings.evaluate.unit == "exam":
+        pooled = pool_exams(vectors, list(truth.rows["exam_id"]), truth.labels)
+        vectors, at = pooled.embeddings, pooled.first_image
+    evaluated = truth.rows.iloc[at]
     figures = evaluate_embedding(
         vectors,
-        truth.labels,
-        truth.normal,
-        truth.uncertain,
-        list(truth.rows["exam_id"]),
-        list(truth.rows["patient_id"]),
-        ks=(settings.evaluate.k,),
+        truth.labels[at],
+        truth.normal[at],
+        truth.uncertain[at],
+        list(evaluated["exam_id"]),
+        list(evaluated["patient_id"]),
+        classes=truth.members,
+        ks=sorted({settings.evaluate.k, *settings.evaluate.depths}),
+        neighbours=settings.evaluate.k,
         exclude_patient=not settings.evaluate.same_patient,
         centroid=centroid,
         n_resamples=settings.evaluate.resamples,
@@ -178,10 +209,11 @@ def _figures(
 
 
 def _normal_centroid(
-    images: ManifestImages, place: pd.Series, embeddings: np.ndarray
+    images: ManifestImages, place: pd.Series, embeddings: np.ndarray, unit: str
 ) -> np.ndarray | None:
     """Return the centroid of the embedded normal training exams, None where there are none."""
     from training import evaluation_labels
+    from training.exam_pooling import pool_exams
     from training.normality import normal_centroid
 
     told = images.told
@@ -193,6 +225,8 @@ def _normal_centroid(
     if not chosen.any():
         return None
     rows = embeddings[at[chosen].astype(np.int64)]
+    if unit == "exam":
+        rows = pool_exams(rows, list(images.rows["exam_id"][chosen])).embeddings
     return normal_centroid(rows, np.ones(len(rows), dtype=bool))
 
 
@@ -235,7 +269,8 @@ def _with_interval(row: pd.Series) -> str:
 def _notes(settings: Settings, truth: _Truth) -> tuple[str, ...]:
     who = "human codes" if settings.evaluate.truth == "gold" else "the manifest's labels"
     notes = [
-        f"judged by {who} on the {settings.evaluate.split} split, leave-one-out, "
+        f"{settings.evaluate.unit}s judged by {who} on the {settings.evaluate.split} split, "
+        "leave-one-out, "
         f"{'with' if settings.evaluate.same_patient else 'without'} the query's own patient; "
         "95 % bootstrap intervals by patient"
     ]

@@ -74,11 +74,24 @@ def test_the_whole_road_learns_what_the_reports_say_and_twice_adds_nothing(
     }
     row = figures["nDCG@5", "all"]
     assert float(row["trained"].split()[0]) > float(row["chance"].split()[0]) + 0.2
+    # A person is shown the depth asked for; the table holds all.
+    assert {name for name, _ in figures if name.startswith("nDCG")} == {"nDCG@5"}
+    assert {"AUC k-NN", "NMI", "AMI", "class mAP@5"} <= {name for name, _ in figures}
+    held = road.lake.read("evaluations").to_pylist()
+    assert {("nDCG@100", "all"), ("mAP", "all"), ("class P@1", "Effusion")} <= {
+        (row["measure"], row["queries"]) for row in held
+    }
 
     before = no_rows_added(road.lake)
     assert {summary.outcome for summary in run_road(told)} == {"unchanged"}
     assert no_rows_added(road.lake) == before
     assert len(releases(road.lake)) == 1
+
+    by_exam = evaluate(settings(road, evaluate={"unit": "exam"}))
+    assert by_exam.notes[0].startswith("exams judged")
+    # Here each exam has one image: pooling changes nothing.
+    assert by_exam.figures["measures"] == summaries["evaluate"].figures["measures"]
+    assert road.lake.read("evaluations").num_rows == 2 * len(held)
 
     neighbours = similar(told, "E00", 5, road.folder / "sheet.png")
     assert [found["rank"] for found in neighbours.neighbours] == [1, 2, 3, 4, 5]
