@@ -1,5 +1,6 @@
 """The embedding model: backbone, head, unit-length embedding."""
 
+from pathlib import Path
 from typing import cast
 
 import torch
@@ -26,6 +27,8 @@ class EmbeddingModel(nn.Module):
         Edge in pixels of the images the model is meant for.
     pretrained
         Start from the backbone's pretrained weights.
+    weights
+        File of the pretrained weights, for a backbone that brings none.
     """
 
     feature_mean: torch.Tensor
@@ -37,12 +40,13 @@ class EmbeddingModel(nn.Module):
         dim: int = 128,
         image_size: int = 224,
         pretrained: bool = True,
+        weights: Path | None = None,
     ) -> None:
         super().__init__()
         self.architecture = backbone
         self.dim = dim
         self.image_size = image_size
-        self.backbone, self.n_features = load_backbone(backbone, pretrained)
+        self.backbone, self.n_features = load_backbone(backbone, pretrained, weights, image_size)
         self.register_buffer("feature_mean", torch.zeros(self.n_features))
         self.register_buffer("feature_std", torch.ones(self.n_features))
         self.head = nn.Linear(self.n_features, dim)
@@ -72,7 +76,11 @@ class EmbeddingModel(nn.Module):
 
 
 def untrained_model(
-    backbone: str = "efficientnet_lite0", dim: int = 128, image_size: int = 224, seed: int = 0
+    backbone: str = "efficientnet_lite0",
+    dim: int = 128,
+    image_size: int = 224,
+    seed: int = 0,
+    weights: Path | None = None,
 ) -> EmbeddingModel:
     """Return a model with pretrained backbone and a head initialised from `seed`.
 
@@ -81,4 +89,4 @@ def untrained_model(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return EmbeddingModel(backbone, dim, image_size)
+        return EmbeddingModel(backbone, dim, image_size, weights=weights)
