@@ -1,5 +1,6 @@
 """Trained models of a lake: their rows, their files, and which one is current."""
 
+import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -35,9 +36,24 @@ def current_model(lake: Lake) -> dict[str, Any]:
 
 
 def untrained_id(settings: Settings) -> str:
-    """Return the id under which the pretrained network's own features are embedded."""
+    """Return the id under which the pretrained network's own features are embedded.
+
+    Raises
+    ------
+    UserError
+        The file of the backbone's weights cannot be read.
+    """
     train = settings.train
-    return f"untrained-{train.backbone}-{train.image_size}-of-{settings.cache.size}"
+    name = f"untrained-{train.backbone}-{train.image_size}-of-{settings.cache.size}"
+    return name if train.weights is None else f"{name}-by-{_digest(train.weights)[:12]}"
+
+
+def _digest(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read ({error.strerror}); see [train] weights") from None
 
 
 def model_path(model_id: str) -> str:

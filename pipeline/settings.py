@@ -156,6 +156,9 @@ class TrainSettings(_Section):
         "has no val split.",
     )
     seed: int = Field(0, ge=0, description="Seed of everything random.")
+    weights: Path | None = Field(
+        None, description="Weights of a backbone that brings none (timm:, torchvision:, xrv:)."
+    )
 
 
 class EvaluateSettings(_Section):

@@ -91,7 +91,9 @@ def _network(lake: Lake, settings: Settings, name: str, kind: "Kind") -> Any:
 
     if kind == "features":
         train = settings.train
-        return untrained_model(train.backbone, train.dim, train.image_size, train.seed)
+        return untrained_model(
+            train.backbone, train.dim, train.image_size, train.seed, train.weights
+        )
     model, _ = load_model(local_model_folder(lake, name) / MODEL_FILE)
     return model
 

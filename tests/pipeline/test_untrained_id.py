@@ -1,0 +1,29 @@
+"""The untrained network's id: one a backbone, one a file of weights."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.models import untrained_id
+from pipeline.settings import Settings
+from pipeline.settings_file import load_settings
+from pipeline.user_error import UserError
+
+
+def of(file: Path) -> Settings:
+    return load_settings(None, {"train": {"backbone": "timm:resnet18", "weights": file}})
+
+
+def test_other_weights_are_another_network(tmp_path: Path) -> None:
+    first, second, copy = (tmp_path / name for name in ("first", "second", "copy"))
+    first.write_bytes(b"1")
+    second.write_bytes(b"2")
+    copy.write_bytes(b"1")
+    assert untrained_id(of(first)) == untrained_id(of(copy))
+    assert untrained_id(of(first)) != untrained_id(of(second))
+    assert untrained_id(Settings()) == "untrained-efficientnet_lite0-224-of-256"
+
+
+def test_missing_weights_are_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cannot be read .*\[train\] weights"):
+        untrained_id(of(tmp_path / "none"))
