@@ -1,7 +1,9 @@
 """Radiographs to network input, for evaluation and, with random variation, for training.
 
-Side matters in a radiograph, so nothing is mirrored. Variation is what another technician,
-detector or day would have changed: position, scale, a little rotation, exposure, contrast, noise.
+Side matters in a radiograph, so nothing is mirrored unless asked for. Variation is what another
+technician, detector or day would have changed: position, scale, a little rotation, exposure,
+contrast, noise. Position, scale and rotation are one resampling of the whole batch, each image by
+its own; torchvision's transforms take one such choice a batch or one image a time.
 """
 
 import math
@@ -44,6 +46,8 @@ class Augmentation:
     """The exponent of the tone curve is exp(± this)."""
     noise: float = 0.02
     """Largest standard deviation of the noise, as a share of the full range."""
+    mirror: bool = False
+    """Mirror half of the images left to right. Never top to bottom."""
 
     def __call__(self, pixels: torch.Tensor, size: int, generator: torch.Generator) -> torch.Tensor:
         """Turn uint8 images `(b, s, s)` into varied float32 `(b, 1, size, size)` from 0 to 1."""
@@ -59,10 +63,13 @@ class Augmentation:
         across = uniform(-2 * self.shift, 2 * self.shift)
         down = uniform(-2 * self.shift, 2 * self.shift)
         cosine, sine = scale * angle.cos(), scale * angle.sin()
+        side = torch.ones(count)
+        if self.mirror:
+            side = torch.rand(count, generator=generator).round() * 2 - 1
         affine = torch.stack(
             [
-                torch.stack([cosine, -sine, across], dim=1),
-                torch.stack([sine, cosine, down], dim=1),
+                torch.stack([side * cosine, -sine, across], dim=1),
+                torch.stack([side * sine, cosine, down], dim=1),
             ],
             dim=1,
         )

@@ -7,28 +7,27 @@ the validation rows; the state with the best nDCG@10 is kept, the head-only one 
 """
 
 import copy
+import dataclasses
 import math
 import time
-from collections.abc import Generator
-from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn import functional
 
-from training.augmentation import Augmentation
-from training.embed import Progress, embed, load_images, load_pixels
+from training.embed import Progress, embed
 from training.embedding_model import EmbeddingModel, untrained_model
-from training.evaluate import query_measures
+from training.feature_views import feature_views
+from training.fine_tuning import finetune_phase
 from training.fit_settings import FitSettings
-from training.label_similarity import LabelSimilarity
-from training.learning_rate import warmup_cosine
-from training.losses.ml2 import ML2Loss
-from training.sampler import balanced_batches
-from training.weight_average import WeightAverage
+from training.head_training import feature_scale, head_phase, loss_of
+from training.processing_unit import ProcessingUnit
+from training.run_state import Position, RunState
+from training.training_exams import TrainingExams
+from training.training_log import TrainingLog
+from training.training_phase import Course, each_epoch, train_phase
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,8 @@ class Epoch:
     """nDCG@10 on the validation rows; NaN when not measured."""
     images_per_second: float
     """Training images (head: cached features) per second of training steps."""
+    loader_wait: float
+    """Share of that time in which the network waited for its input."""
 
 
 @dataclass(frozen=True)
@@ -58,31 +59,9 @@ class FitResult:
     kept: Epoch
     """The epoch whose state was kept."""
     seconds: float
-    """Wall-clock seconds in all."""
-
-
-@dataclass(frozen=True)
-class _Exams:
-    """The images and labels of all rows, and which of them train and validate."""
-
-    pixels: Any
-    targets: np.ndarray
-    normal: np.ndarray
-    groups: np.ndarray
-    train: np.ndarray
-    validation: np.ndarray
-
-    def validation_ndcg(self, embeddings: np.ndarray) -> float:
-        """Mean nDCG@10 of validation embeddings, leave-one-out and without the own group."""
-        rows = self.validation
-        if len(rows) == 0:
-            return math.nan
-        groups = self.groups[rows]
-        found = query_measures(
-            embeddings, self.targets[rows] >= 1.0, self.normal[rows], groups, groups, ks=(10,)
-        )["nDCG@10"]
-        known = found[~np.isnan(found)]
-        return float(known.mean()) if len(known) else math.nan
+    """Wall-clock seconds in all, those before a kill included."""
+    resumed: bool
+    """Whether a killed run was gone on with."""
 
 
 def fit(
@@ -94,18 +73,23 @@ def fit(
     validation_rows: np.ndarray,
     settings: FitSettings | None = None,
     progress: Progress | None = None,
+    *,
+    class_similarity: np.ndarray | None = None,
+    run_folder: Path | None = None,
+    save_every: float = 60.0,
+    log_folder: Path | None = None,
 ) -> FitResult:
     """Train an embedding model.
 
-    The same input, settings and number of threads give the same model on the same machine. The
-    caller's random state is left as it was.
+    The same input, settings and number of threads give the same model on the same machine, killed
+    and resumed or not. The caller's random state is left as it was.
 
     Parameters
     ----------
     pixels
         uint8 `(n, s, s)`, in memory or memory-mapped; anything that an integer array indexes.
     targets
-        float32 `(n, n_classes)` from 0 to 1 (`training_targets`).
+        float32 `(n, n_classes)` from 0 to 1 (`training_targets`), NaN where not known.
     normal
         bool `(n,)`.
     groups
@@ -116,217 +100,216 @@ def fit(
         `FitSettings()` when None.
     progress
         Called with (images seen, images in all, what is being done).
+    class_similarity
+        `(n_classes, n_classes)`, see `LabelSimilarity`.
+    run_folder
+        Where the state of the run is saved; a run found there goes on. Nothing is saved when None.
+    save_every
+        Least seconds between two saved steps.
+    log_folder
+        Where figures are written for TensorBoard, if anywhere.
 
     Raises
     ------
     ValueError
-        Arrays of different length, no training rows, shared rows, or a patient on both sides.
+        Arrays of different length, no training rows, a patient on both sides, or the state of
+        another run in `run_folder`.
     """
     settings = settings or FitSettings()
-    exams = _checked(pixels, targets, normal, groups, train_rows, validation_rows)
-    started = time.perf_counter()
-    n_cached = len(exams.train) + len(exams.validation)
-    total = n_cached + settings.finetune_epochs * len(exams.train)
-
-    def report(done: int, _: int, note: str) -> None:
-        if progress:
-            progress(min(done, total), total, note)
-
-    with torch.random.fork_rng(devices=[]):
+    exams = TrainingExams.checked(pixels, targets, normal, groups, train_rows, validation_rows)
+    saved = None
+    if run_folder is not None:
+        made_of = {"settings": _told(settings), "exams": exams.digest()}
+        saved = RunState(run_folder, made_of, save_every)
+    with torch.random.fork_rng(devices=[]), TrainingLog(log_folder) as log:
         torch.manual_seed(settings.seed)
-        model = untrained_model(
-            settings.backbone, settings.dim, settings.image_size, settings.seed
+        run = _Run(exams, settings, class_similarity, saved, log, progress)
+        run.train_head()
+        run.finetune()
+        return run.result()
+
+
+class _Run:
+    """One training as it goes on: the model, where it stands, what was best."""
+
+    def __init__(
+        self,
+        exams: TrainingExams,
+        settings: FitSettings,
+        class_similarity: np.ndarray | None,
+        saved: RunState | None,
+        log: TrainingLog,
+        progress: Progress | None,
+    ) -> None:
+        self.exams, self.settings, self.saved, self.log = exams, settings, saved, log
+        self.started = time.perf_counter()
+        self.unit = ProcessingUnit(settings.accelerator, settings.precision)
+        self.model = untrained_model(
+            settings.backbone,
+            settings.dim,
+            settings.image_size,
+            settings.seed,
+            settings.weights,
         ).to(memory_format=torch.channels_last)
+        self.model.to(self.unit.device)
         # Batch statistics stay frozen throughout: batches of 64 are a poor estimate of them.
-        model.eval()
-        history = [_train_head(model, exams, settings, report)]
-        kept, state = history[0], copy.deepcopy(model.state_dict())
-        # Closed before the kept state is loaded: closing puts the last step's weights back.
-        with closing(_finetune(model, exams, settings, n_cached, report)) as epochs:
-            for epoch in epochs:
-                history.append(epoch)
-                best = kept.validation_ndcg
-                # Also true without a measure: then the last state is kept.
-                if math.isnan(best) or epoch.validation_ndcg > best:
-                    kept, state = epoch, copy.deepcopy(model.state_dict())
-                last_better = kept.epoch if kept.phase == "finetune" else 0
-                if epoch.epoch - last_better >= settings.patience:
-                    break
-        model.load_state_dict(state)
-        model.requires_grad_(True)
-    report(total, total, "done")
-    return FitResult(model, history, kept, time.perf_counter() - started)
+        self.model.eval()
+        self.targets, self.normal = exams.targets[exams.train], exams.normal[exams.train]
+        self.loss = loss_of(self.targets, settings, class_similarity).to(self.unit.device)
+        self.position = Position("head")
+        self.resumed = saved is not None and saved.position is not None
+        if saved is not None and saved.position is not None:
+            self.position = saved.position
+            saved.restore(model=self.model)
+        self.history = [Epoch(**epoch) for epoch in self.position.history]
+        self.kept = self.position.kept
+        self.best: dict[str, torch.Tensor] = {}
+        if self.history and saved is not None:
+            self.best = saved.best()
+        self.progress = progress
+        self.n_features = len(exams.train) * settings.feature_views + len(exams.validation)
+        self.total = self.n_features + settings.finetune_epochs * len(exams.train)
 
+    def report(self, done: int, text: str) -> None:
+        """Tell how many images are done in all."""
+        if self.progress and self.unit.is_first:
+            self.progress(min(done, self.total), self.total, text)
 
-def _checked(
-    pixels: Any,
-    targets: np.ndarray,
-    normal: np.ndarray,
-    groups: np.ndarray,
-    train_rows: np.ndarray,
-    validation_rows: np.ndarray,
-) -> _Exams:
-    """Check the arguments of `fit` against each other."""
-    train = np.asarray(train_rows, dtype=np.int64)
-    validation = np.asarray(validation_rows, dtype=np.int64)
-    groups = np.asarray(groups)
-    lengths = {len(pixels), len(targets), len(normal), len(groups)}
-    if len(lengths) > 1:
-        raise ValueError(
-            f"{len(pixels)} images, {len(targets)} targets, {len(normal)} normal flags and "
-            f"{len(groups)} patients do not belong together"
+    def course(self, counts: bool) -> Course:
+        """Return what accompanies a phase; its passes count as progress or not."""
+
+        def note(done: int, text: str) -> None:
+            self.report(self.n_features + done * counts, text)
+
+        return Course(self.unit, self.saved, self.log, note, self.model)
+
+    def train_head(self) -> None:
+        """Train the head on features computed once, unless that is done."""
+        if self.position.phase != "head":
+            return
+        rows, settings = self.exams.train, self.settings
+        views = feature_views(
+            self.model,
+            self.exams.pixels,
+            rows,
+            settings.feature_views,
+            settings.seed,
+            settings.batch_size,
+            lambda done, _, text: self.report(done, text),
         )
-    if len(train) < 2:
-        raise ValueError(f"training needs at least 2 images, not {len(train)}")
-    if np.intersect1d(groups[train], groups[validation]).size:
-        raise ValueError("a patient is in both the training and the validation rows")
-    return _Exams(
-        pixels,
-        np.asarray(targets, dtype=np.float32),
-        np.asarray(normal, dtype=bool),
-        groups,
-        train,
-        validation,
-    )
-
-
-def _train_head(
-    model: EmbeddingModel, exams: _Exams, settings: FitSettings, report: Progress
-) -> Epoch:
-    """Train the head on features computed once, in place."""
-    rows = np.concatenate([exams.train, exams.validation])
-    parts = []
-    for start in range(0, len(rows), settings.batch_size):
+        held_out = feature_views(
+            self.model,
+            self.exams.pixels,
+            self.exams.validation,
+            batch_size=settings.batch_size,
+            progress=lambda done, _, text: self.report(views[:, :, 0].size + done, text),
+        )[0]
+        scale = feature_scale(views)
+        self.model.feature_mean.copy_(torch.from_numpy(scale[0]))
+        self.model.feature_std.copy_(torch.from_numpy(scale[1]))
+        phase = head_phase(self.model.head, views, scale, settings)
+        course = self.course(counts=False)
+        epochs = train_phase(
+            phase, self.loss, self.targets, self.normal, settings, course, self.position
+        )
+        passed = list(each_epoch(epochs, "head"))
+        loss, speed, wait = math.nan, 0.0, 0.0
+        if passed:
+            loss = passed[-1].loss
+            speed = float(np.mean([epoch.images_per_second for epoch in passed]))
+            wait = float(np.mean([epoch.loader_wait for epoch in passed]))
         with torch.no_grad():
-            images = load_images(exams.pixels, rows[start : start + settings.batch_size], model)
-            parts.append(model.backbone(images))
-        report(start + len(images), 0, "features")
-    features, held_out = torch.cat(parts).split([len(exams.train), len(exams.validation)])
-    model.set_feature_scale(features)
-    features = (features - model.feature_mean) / model.feature_std
+            features = torch.from_numpy(held_out).to(self.unit.device)
+            embeddings = self.model.embed_features(features).float().cpu().numpy()
+        ndcg = self.exams.validation_ndcg(embeddings)
+        self._measured(Epoch("head", settings.head_epochs, loss, ndcg, speed, wait))
+        self._stands(0)
 
-    targets = torch.from_numpy(exams.targets[exams.train])
-    normal = torch.from_numpy(exams.normal[exams.train])
-    loss_of = _loss(settings)
-    optimiser = _optimiser([(model.head, settings.head_learning_rate)], settings)
-    started = time.perf_counter()
-    loss, seen = math.nan, 0
-    for epoch in range(settings.head_epochs):
-        batches = _batches(exams, settings, settings.head_batch_size, epoch)
-        losses = []
-        for number, batch in enumerate(batches):
-            share = (epoch + number / len(batches)) / settings.head_epochs
-            chosen = torch.from_numpy(batch)
-            dropped = functional.dropout(features[chosen], settings.feature_dropout)
-            value = loss_of(model.head(dropped), targets[chosen], normal[chosen])
-            _step(optimiser, value, share, settings)
-            losses.append(float(value.detach()))
-            seen += len(batch)
-        loss = float(np.mean(losses))
-    seconds = time.perf_counter() - started
-    with torch.no_grad():
-        embeddings = model.embed_features(held_out).numpy()
-    return Epoch(
-        "head",
-        settings.head_epochs,
-        loss,
-        exams.validation_ndcg(embeddings),
-        seen / max(seconds, 1e-9),
-    )
+    def finetune(self) -> None:
+        """Train the whole network; keep what is best on the validation rows."""
+        settings = self.settings
+        if settings.finetune_epochs == 0:
+            return
+        phase = finetune_phase(self.model, self.exams, settings)
+        course = self.course(counts=True)
+        epochs = train_phase(
+            phase, self.loss, self.targets, self.normal, settings, course, self.position
+        )
+        # An early stop: the run was killed after its last epoch was measured.
+        if self._is_over(self.position.epoch):
+            return
+        try:
+            passed, mean = next(epochs)
+            while True:
+                with mean.in_place():
+                    found = embed(
+                        self.model, self.exams.pixels, self.exams.validation, settings.batch_size
+                    )
+                    ndcg = self.exams.validation_ndcg(found)
+                    self._measured(
+                        Epoch("finetune", validation_ndcg=ndcg, **dataclasses.asdict(passed))
+                    )
+                if self._is_over(passed.epoch):
+                    epochs.close()
+                    break
+                passed, mean = epochs.send(self._stands(passed.epoch, save=False))
+        except StopIteration:
+            pass
 
+    def result(self) -> FitResult:
+        """Return the kept state."""
+        self.model.load_state_dict(self.best)
+        self.model.requires_grad_(True)
+        self.report(self.total, "done")
+        return FitResult(
+            self.model,
+            self.history,
+            self.history[self.kept],
+            self._seconds(),
+            self.resumed,
+        )
 
-def _finetune(
-    model: EmbeddingModel, exams: _Exams, settings: FitSettings, done: int, report: Progress
-) -> Generator[Epoch, None, None]:
-    """Train the whole network, in place; at each yield the model holds the mean weights."""
-    loss_of = _loss(settings)
-    model.backbone.freeze(settings.frozen_stages)
-    optimiser = _optimiser(
-        [
-            (model.backbone, settings.backbone_learning_rate),
-            (model.head, settings.finetune_head_learning_rate),
-        ],
-        settings,
-    )
-    mean = WeightAverage(model, settings.ema_decay)
-    vary = Augmentation()
-    generator = torch.Generator().manual_seed(settings.seed)
-    for epoch in range(settings.finetune_epochs):
-        batches = _batches(exams, settings, settings.batch_size, settings.head_epochs + epoch)
-        losses = []
-        started = time.perf_counter()
-        for number, batch in enumerate(batches):
-            share = (epoch + number / len(batches)) / settings.finetune_epochs
-            rows = exams.train[batch]
-            images = vary(load_pixels(exams.pixels, rows), settings.image_size, generator)
-            features = model.backbone(images.contiguous(memory_format=torch.channels_last))
-            standard = (features - model.feature_mean) / model.feature_std
-            embeddings = model.head(functional.dropout(standard, settings.finetune_dropout))
-            value = loss_of(
-                embeddings,
-                torch.from_numpy(exams.targets[rows]),
-                torch.from_numpy(exams.normal[rows]),
-            )
-            _step(optimiser, value, share, settings)
-            mean.update()
-            losses.append(float(value.detach()))
-            passed = round((number + 1) / len(batches) * len(exams.train))
-            report(done + passed, 0, f"fine-tuning, epoch {epoch + 1}")
-        seconds = time.perf_counter() - started
-        done += len(exams.train)
-        seen = sum(len(batch) for batch in batches)
-        with mean.in_place():
-            found = embed(model, exams.pixels, exams.validation, settings.batch_size)
-            yield Epoch(
-                "finetune",
-                epoch + 1,
-                float(np.mean(losses)),
-                exams.validation_ndcg(found),
-                seen / max(seconds, 1e-9),
-            )
+    def _measured(self, epoch: Epoch) -> None:
+        """Take in an epoch; keep the model's present state if it is the best."""
+        self.history.append(epoch)
+        step = 0 if epoch.phase == "head" else epoch.epoch
+        self.log.write(step, **{"validation__nDCG at 10": epoch.validation_ndcg})
+        best = self.history[self.kept].validation_ndcg
+        # Also true without a measure: then the last state is kept.
+        if len(self.history) == 1 or math.isnan(best) or epoch.validation_ndcg > best:
+            self.kept = len(self.history) - 1
+            self.best = copy.deepcopy(self.model.state_dict())
+            if self.saved is not None and self.unit.is_first:
+                self.saved.save_best(self.model)
 
+    def _is_over(self, epoch: int) -> bool:
+        """Whether fine-tuning has gone `patience` epochs without a better measure."""
+        kept = self.history[self.kept]
+        last_better = kept.epoch if kept.phase == "finetune" else 0
+        return epoch - last_better >= self.settings.patience
 
-def _loss(settings: FitSettings) -> ML2Loss:
-    labels = LabelSimilarity(normals_similar=settings.normals_similar)
-    return ML2Loss(labels, settings.margin, settings.temperature)
+    def _stands(self, epoch: int, save: bool = True) -> Position:
+        """Return where the run stands after `epoch` passes of fine-tuning."""
+        self.position = Position(
+            "finetune",
+            epoch,
+            history=[dataclasses.asdict(done) for done in self.history],
+            kept=self.kept,
+            seconds=self._seconds(),
+        )
+        if save and self.saved is not None and self.unit.is_first:
+            self.saved.save(self.position, model=self.model, loss=self.loss)
+        return self.position
+
+    def _seconds(self) -> float:
+        before = self.saved.position.seconds if self.saved and self.saved.position else 0.0
+        return before + time.perf_counter() - self.started
 
 
-def _batches(exams: _Exams, settings: FitSettings, batch_size: int, epoch: int) -> list[np.ndarray]:
-    """Batches of positions within the training rows."""
-    return balanced_batches(
-        exams.targets[exams.train],
-        exams.normal[exams.train],
-        batch_size,
-        settings.per_class,
-        settings.normal_share,
-        settings.seed,
-        epoch,
-    )
+def _told(settings: FitSettings) -> dict[str, Any]:
+    """Return the settings as JSON can hold them."""
+    return {name: _plain(value) for name, value in dataclasses.asdict(settings).items()}
 
 
-def _optimiser(
-    parts: list[tuple[nn.Module, float]], settings: FitSettings
-) -> torch.optim.Optimizer:
-    """AdamW; vectors (biases, normalisation) are not decayed."""
-    groups = []
-    for module, rate in parts:
-        for decayed in (True, False):
-            trained = [p for p in module.parameters() if p.requires_grad]
-            chosen = [p for p in trained if (p.ndim > 1) == decayed]
-            decay = settings.weight_decay if decayed else 0.0
-            groups.append({"params": chosen, "lr": rate, "peak": rate, "weight_decay": decay})
-    return torch.optim.AdamW([group for group in groups if group["params"]])
-
-
-def _step(
-    optimiser: torch.optim.Optimizer, loss: torch.Tensor, share: float, settings: FitSettings
-) -> None:
-    """Take one step at `share` (0 to 1) of the training."""
-    factor = warmup_cosine(share, settings.warmup_share)
-    for group in optimiser.param_groups:
-        group["lr"] = group["peak"] * factor
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    weights = [p for group in optimiser.param_groups for p in group["params"]]
-    nn.utils.clip_grad_norm_(weights, settings.clip_norm)
-    optimiser.step()
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value

@@ -1,16 +1,18 @@
 """What a training run can be told."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
 class FitSettings:
     """Settings of `training.fit`.
 
-    Cost on 2 CPU cores: one pass of cached features over the training and validation images, then
-    `finetune_epochs` passes of two to three times that (four with no stage frozen). Both shrink
-    with the square of `image_size`. Memory: 2.6 GB at 224 pixels and a batch of 64 with four
-    stages frozen, about twice that with none.
+    Cost on 2 CPU cores: `feature_views` passes of features over the training images and one over
+    the validation images, then `finetune_epochs` passes of two to three times that (four with no
+    stage frozen). All shrink with the square of `image_size`. Memory: 2.6 GB at 224 pixels and a
+    batch of 64 with four stages frozen, about twice that with none.
     """
 
     backbone: str = "efficientnet_lite0"
@@ -19,14 +21,18 @@ class FitSettings:
     """Edge in pixels the network sees."""
     dim: int = 128
     """Length of the embedding."""
-    margin: float = 1.0
-    """α of ML2, in distance between unit vectors."""
-    temperature: float = 0.3
-    """T of ML2's log-sum-exp over negatives. On the NIH radiographs (one seed, selection patients)
-    fine-tuning lowered nDCG@10 from .418 to .344 at 0.1, from .415 to .379 at 0.3, and left it at
-    .38 at 1.0; dropout and frozen stages differed too, so the cause is not isolated."""
+    loss: str = "ml2"
+    """Name of the loss, see `training.losses.by_name`."""
+    loss_options: dict[str, Any] = field(default_factory=dict)
+    """Keywords of that loss's constructor."""
     normals_similar: bool = True
     """Normal exams are one another's positives."""
+    class_weighting: Literal["none", "rarity"] = "none"
+    """`rarity`: rare findings count more in label similarity (`rarity_weights`)."""
+    uncertain_weight: float = 1.0
+    """Weight of a pair whose similarity rests on uncertain labels alone, see `LabelSimilarity`."""
+    feature_views: int = 1
+    """Varied views of each training image whose features the head is trained on."""
     head_epochs: int = 30
     """Passes over the cached features when the head is trained."""
     head_batch_size: int = 256
@@ -34,8 +40,7 @@ class FitSettings:
     head_learning_rate: float = 1e-3
     """Peak learning rate of the head alone."""
     finetune_epochs: int = 0
-    """Passes over the images when the whole network is trained; 0 trains the head alone, which was
-    as good on NIH radiographs and on phantoms with ML2 and the other defaults."""
+    """Passes over the images when the whole network is trained; 0 trains the head alone."""
     batch_size: int = 64
     """Exams in a batch of the whole network."""
     frozen_stages: int = 4
@@ -46,10 +51,11 @@ class FitSettings:
     finetune_head_learning_rate: float = 3e-4
     """Peak learning rate of the head when the whole network is trained."""
     feature_dropout: float = 0.7
-    """Share of features hidden while the head alone is trained. Five-fold by patient over all 1,199
-    NIH radiographs: nDCG@10 .304 without (60 epochs), .348 at 0.5, .349 at 0.7, .351 at 0.8."""
+    """Share of features hidden while the head alone is trained."""
     finetune_dropout: float = 0.2
     """The same while the whole network is trained. Not tuned."""
+    mirror: bool = False
+    """Mirror training images left to right at random. Off, because side matters."""
     weight_decay: float = 1e-2
     """Of AdamW, on matrices and kernels only."""
     warmup_share: float = 0.1
@@ -64,14 +70,21 @@ class FitSettings:
     """Exams of each drawn class in a batch."""
     normal_share: float = 0.25
     """Least share of normal exams in a batch."""
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    """Where to compute."""
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    """Of the network; losses compute in float32 all the same."""
     seed: int = 0
     """Of initial weights, batches and augmentation."""
+    weights: Path | None = None
+    """File of the backbone's pretrained weights, for one that brings none."""
 
     def __post_init__(self) -> None:
         """Refuse values that cannot work."""
         least = {
             "image_size": 32,
             "dim": 1,
+            "feature_views": 1,
             "head_epochs": 0,
             "finetune_epochs": 0,
             "batch_size": 2,

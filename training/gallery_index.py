@@ -1,16 +1,23 @@
-"""Exact nearest neighbours of an embedding, on disk beside the model that made it."""
+"""Nearest neighbours of an embedding, on disk beside the model that made it."""
 
+import hashlib
 import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from training.approximate_index import ApproximateIndex, build_approximate
+
+IndexKind = Literal["exact", "hnsw", "ivf"]
+
+_INDEX, _ABOUT = "gallery.faiss", "gallery.json"
+
 
 class GalleryIndex:
-    """An exact inner-product index over the embeddings of a gallery.
+    """An inner-product index over the embeddings of a gallery, exact or approximate.
 
     For vectors of unit length the inner product is the cosine, and its order that of Euclidean
     distance.
@@ -21,23 +28,50 @@ class GalleryIndex:
         Image ids in the order of the embeddings.
     model_id
         The model the embeddings come from.
+    kind
+        `exact`, `hnsw` or `ivf`: what it is, whatever was asked for.
+    recall
+        Share of the true 10 nearest that it finds, as measured when it was built; 1 when exact.
+    effort
+        Of a search, see `ApproximateIndex`; 0 when exact.
+    made_of
+        What the embeddings were made of, as the builder said; empty when it did not.
     """
 
-    def __init__(self, index: Any, ids: list[str], model_id: str) -> None:
+    def __init__(self, index: Any, ids: list[str], model_id: str, made_of: str = "") -> None:
         self._index = index
         self.ids = ids
         self.model_id = model_id
+        self.made_of = made_of
+        approximate = isinstance(index, ApproximateIndex)
+        self.kind: IndexKind = index.kind if approximate else "exact"
+        self.recall: float = index.recall if approximate else 1.0
+        self.effort: int = index.effort if approximate else 0
+        self._faiss = index.index if approximate else index
 
     @classmethod
-    def build(cls, embeddings: np.ndarray, ids: Sequence[str], model_id: str) -> "GalleryIndex":
-        """Build an index of embeddings float32 `(n, d)` with their image ids."""
+    def build(
+        cls,
+        embeddings: np.ndarray,
+        ids: Sequence[str],
+        model_id: str,
+        kind: IndexKind = "exact",
+        made_of: str = "",
+    ) -> "GalleryIndex":
+        """Build an index of embeddings float32 `(n, d)` with their image ids.
+
+        An approximate kind becomes `exact` where `build_approximate` finds it not worth while.
+        `made_of` is any text that changes with the embeddings; `load` compares it.
+        """
         import faiss
 
         if embeddings.ndim != 2 or len(embeddings) != len(ids):
             raise ValueError(f"{len(ids)} ids for embeddings of shape {embeddings.shape}")
-        index = faiss.IndexFlatIP(embeddings.shape[1])
-        index.add(np.ascontiguousarray(embeddings, dtype=np.float32))
-        return cls(index, [str(name) for name in ids], model_id)
+        index: Any = None if kind == "exact" else build_approximate(embeddings, kind)
+        if index is None:
+            index = faiss.IndexFlatIP(embeddings.shape[1])
+            index.add(np.ascontiguousarray(embeddings, dtype=np.float32))
+        return cls(index, [str(name) for name in ids], model_id, made_of)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -50,11 +84,12 @@ class GalleryIndex:
         products
             float32 `(n_queries, k)`, inner products; one minus it is the cosine distance.
         rows
-            int64 `(n_queries, k)`, positions in `ids`. With fewer than k in the gallery both have
-            that many columns.
+            int64 `(n_queries, k)`, positions in `ids`; -1, at the end of a row, where an
+            approximate index found fewer. With fewer than k in the gallery both have that many
+            columns.
         """
-        if queries.ndim != 2 or queries.shape[1] != self._index.d:
-            raise ValueError(f"queries have shape {queries.shape}, expected (n, {self._index.d})")
+        if queries.ndim != 2 or queries.shape[1] != self._faiss.d:
+            raise ValueError(f"queries have shape {queries.shape}, expected (n, {self._faiss.d})")
         k = min(k, len(self.ids))
         if k < 1:
             empty = (len(queries), 0)
@@ -63,34 +98,60 @@ class GalleryIndex:
         return products, rows
 
     def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write `gallery.faiss` and, beside it, `gallery.json` with model id and image ids."""
+        """Write `gallery.faiss` and, beside it, `gallery.json` with all else."""
         import faiss
 
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
-        faiss.write_index(self._index, str(target / "gallery.faiss"))
-        names = json.dumps({"model_id": self.model_id, "ids": self.ids})
-        (target / "gallery.json").write_text(names, encoding="utf-8")
+        faiss.write_index(self._faiss, str(target / _INDEX))
+        about = {
+            "model_id": self.model_id,
+            "made_of": self.made_of,
+            "kind": self.kind,
+            "effort": self.effort,
+            "recall": self.recall,
+            "index_digest": _digest(target / _INDEX),
+            "ids": self.ids,
+        }
+        (target / _ABOUT).write_text(json.dumps(about), encoding="utf-8")
 
     @classmethod
-    def load(cls, folder: str | os.PathLike[str], model_id: str) -> "GalleryIndex":
+    def load(
+        cls, folder: str | os.PathLike[str], model_id: str, made_of: str | None = None
+    ) -> "GalleryIndex":
         """Read an index that `save` wrote.
 
         Raises `FileNotFoundError` when there is none and `ValueError` when it was built with
-        another model than `model_id` or its two files do not belong together.
+        another model than `model_id` or from other embeddings than `made_of` says (None: not
+        compared), or when its two files do not belong together.
         """
         import faiss
 
         source = Path(folder)
-        if not (source / "gallery.faiss").is_file() or not (source / "gallery.json").is_file():
+        if not (source / _INDEX).is_file() or not (source / _ABOUT).is_file():
             raise FileNotFoundError(f"no gallery index in {source}; embed the gallery first")
-        names = json.loads((source / "gallery.json").read_text(encoding="utf-8"))
-        if names["model_id"] != model_id:
+        about = json.loads((source / _ABOUT).read_text(encoding="utf-8"))
+        if about["model_id"] != model_id:
             raise ValueError(
-                f"the gallery index in {source} belongs to model {names['model_id']}, "
+                f"the gallery index in {source} belongs to model {about['model_id']}, "
                 f"not {model_id}; embed the gallery again"
             )
-        index = faiss.read_index(str(source / "gallery.faiss"))
-        if index.ntotal != len(names["ids"]):
+        if made_of is not None and about.get("made_of") != made_of:
+            raise ValueError(
+                f"the gallery index in {source} is not of the present embeddings; "
+                "embed the gallery again"
+            )
+        # Also of an index written before this was kept.
+        if about.get("index_digest") != _digest(source / _INDEX):
             raise ValueError(f"the gallery index in {source} is damaged; embed the gallery again")
-        return cls(index, names["ids"], model_id)
+        index: Any = faiss.read_index(str(source / _INDEX))
+        if index.ntotal != len(about["ids"]):
+            raise ValueError(f"the gallery index in {source} is damaged; embed the gallery again")
+        if about["kind"] != "exact":
+            index = ApproximateIndex(index, about["kind"], about["effort"], about["recall"])
+        return cls(index, about["ids"], model_id, about["made_of"])
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -20,6 +20,11 @@ class WeightAverage:
         self._parameters = list(model.parameters())
         self._mean = [parameter.detach().clone() for parameter in self._parameters]
 
+    @property
+    def tensors(self) -> list[torch.Tensor]:
+        """The mean weights themselves, in the order of the model's parameters."""
+        return self._mean
+
     @torch.no_grad()
     def update(self) -> None:
         """Take in the model's current weights."""

@@ -40,3 +40,25 @@ def test_without_ranges_nothing_varies():
     still = Augmentation((1.0, 1.0), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     images = still(left_bright(), 64, torch.Generator().manual_seed(0))
     assert torch.allclose(images, evaluation_images(left_bright(), 64), atol=1e-3)
+
+
+def test_nothing_is_mirrored_unless_asked_for_and_never_upside_down():
+    still = {
+        "scale": (1.0, 1.0),
+        "shift": 0.0,
+        "rotation": 0.0,
+        "contrast": 0.0,
+        "brightness": 0.0,
+        "gamma": 0.0,
+        "noise": 0.0,
+    }
+    pixels = torch.zeros(40, 32, 32, dtype=torch.uint8)
+    pixels[:, :8, :8] = 255
+    generator = torch.Generator().manual_seed(0)
+    plain = Augmentation(**still)(pixels, 32, generator)[:, 0]
+    assert torch.allclose(plain, pixels / 255.0, atol=1e-3)
+    mirrored = Augmentation(**still, mirror=True)(pixels, 32, generator)[:, 0]
+    left, right = mirrored[:, :8, :8].mean(dim=(1, 2)), mirrored[:, :8, -8:].mean(dim=(1, 2))
+    assert torch.allclose(left + right, torch.ones(40), atol=1e-3)
+    assert 5 < int((right > 0.9).sum()) < 35
+    assert mirrored[:, -8:].max() < 1e-3

@@ -1,0 +1,147 @@
+"""A run that is killed at any step goes on to the very same model."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from training import training_phase
+from training.fit import fit
+from training.fit_settings import FitSettings
+
+SETTINGS = FitSettings(
+    backbone="tiny",
+    image_size=48,
+    dim=8,
+    loss="bce",
+    head_epochs=3,
+    head_batch_size=32,
+    finetune_epochs=2,
+    batch_size=20,
+    frozen_stages=0,
+    feature_views=2,
+)
+TRAIN, VALIDATION = np.arange(60), np.arange(60, 120)
+# 3 epochs of 2 steps for the head, then 2 epochs of 3 steps.
+STEPS = 12
+
+
+class KilledError(Exception):
+    """Stands for a kill."""
+
+
+def killed_at(monkeypatch, step):
+    """Let the steps before `step` pass, then break off."""
+    real, count = training_phase.step, [0]
+
+    def breaking(*arguments):
+        if count[0] == step:
+            raise KilledError
+        count[0] += 1
+        real(*arguments)
+
+    monkeypatch.setattr(training_phase, "step", breaking)
+    return count
+
+
+@pytest.mark.parametrize("step", [0, 1, 3, 5, 6, 7, 9, 11])
+def test_killed_at_any_step_gives_the_same_model(
+    tiny_backbone, marked_images, tmp_path, monkeypatch, step
+):
+    whole = fit(*marked_images, TRAIN, VALIDATION, SETTINGS)
+    with monkeypatch.context() as patched:
+        killed_at(patched, step)
+        with pytest.raises(KilledError):
+            fit(*marked_images, TRAIN, VALIDATION, SETTINGS, run_folder=tmp_path, save_every=0)
+    with monkeypatch.context() as patched:
+        taken = killed_at(patched, 10**9)
+        resumed = fit(*marked_images, TRAIN, VALIDATION, SETTINGS, run_folder=tmp_path)
+    assert taken[0] == STEPS - step
+    assert resumed.resumed == (step > 0)
+    expected = whole.model.state_dict()
+    assert all(torch.equal(tensor, expected[n]) for n, tensor in resumed.model.state_dict().items())
+
+    def told(epoch):
+        return epoch.phase, epoch.epoch, epoch.loss, epoch.validation_ndcg
+
+    assert [told(epoch) for epoch in resumed.history] == [told(epoch) for epoch in whole.history]
+    assert told(resumed.kept) == told(whole.kept)
+
+
+def test_a_finished_run_trains_no_more(tiny_backbone, marked_images, tmp_path, monkeypatch):
+    first = fit(
+        *marked_images, TRAIN, VALIDATION, SETTINGS, run_folder=tmp_path, save_every=0
+    ).model.state_dict()
+    taken = killed_at(monkeypatch, 10**9)
+    again = fit(*marked_images, TRAIN, VALIDATION, SETTINGS, run_folder=tmp_path)
+    assert taken[0] == 0
+    assert all(torch.equal(first[n], tensor) for n, tensor in again.model.state_dict().items())
+
+
+def test_the_state_of_another_run_is_refused(tiny_backbone, marked_images, tmp_path):
+    fit(*marked_images, TRAIN, VALIDATION, SETTINGS, run_folder=tmp_path, save_every=0)
+    other = dataclasses.replace(SETTINGS, seed=1)
+    with pytest.raises(ValueError, match="other settings"):
+        fit(*marked_images, TRAIN, VALIDATION, other, run_folder=tmp_path)
+    pixels, targets, normal, patients = marked_images
+    with pytest.raises(ValueError, match="other settings or labels"):
+        fit(pixels, 1 - targets, normal, patients, TRAIN, VALIDATION, SETTINGS, run_folder=tmp_path)
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+import numpy as np
+import torch
+sys.path.insert(0, {tests!r})
+import conftest
+from training import backbones
+from training.fit import fit
+from training.fit_settings import FitSettings
+
+torch.set_num_threads(1)
+backbones.BACKBONES["tiny"] = lambda pretrained: (conftest.tiny(), 256)
+data = np.load({data!r})
+settings = FitSettings(backbone="tiny", image_size=48, dim=8, head_epochs=400, finetune_epochs=0)
+found = fit(data["pixels"], data["targets"], data["normal"], data["patients"], np.arange(60),
+            np.arange(60, 120), settings, run_folder=Path({folder!r}), save_every=0)
+np.save({out!r}, found.model.head.weight.detach().numpy())
+print("resumed" if found.resumed else "whole")
+"""
+
+
+def test_a_process_killed_by_the_system_gives_the_same_model(marked_images, tmp_path):
+    names = ("pixels", "targets", "normal", "patients")
+    np.savez(tmp_path / "data.npz", **dict(zip(names, marked_images, strict=True)))
+
+    def command(folder, out):
+        text = SCRIPT.format(
+            tests=str(Path(__file__).parent),
+            data=str(tmp_path / "data.npz"),
+            folder=str(tmp_path / folder),
+            out=str(tmp_path / out),
+        )
+        return [sys.executable, "-c", text]
+
+    process = subprocess.Popen(command("run", "lost.npy"), stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "run" / "state.safetensors").is_file():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    time.sleep(0.3)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "lost.npy").is_file()
+    told = [
+        subprocess.run(command(folder, out), capture_output=True, text=True, check=True).stdout
+        for folder, out in (("run", "resumed.npy"), ("other", "whole.npy"))
+    ]
+    assert [line.strip() for line in told] == ["resumed", "whole"]
+    assert np.array_equal(np.load(tmp_path / "resumed.npy"), np.load(tmp_path / "whole.npy"))
