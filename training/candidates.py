@@ -11,6 +11,9 @@ from functools import cached_property
 
 import numpy as np
 
+# Elements of the (queries x label sets) matrices that are held at once: 16 MB in float64.
+_CHUNK_ELEMENTS = 2**21
+
 
 @dataclass(frozen=True)
 class Candidates:
@@ -57,6 +60,16 @@ class Candidates:
         """
         unknown = np.isnan(self.similarity)
         return {int(code): unknown[code] for code in np.flatnonzero(unknown.any(axis=1))}
+
+    @cached_property
+    def answerable(self) -> np.ndarray:
+        """Queries that have a relevant candidate, and so a measure: bool `(n_queries,)`."""
+        n_queries, chunk = len(self.query_codes), max(1, _CHUNK_ELEMENTS // len(self.similarity))
+        found = np.zeros(n_queries, dtype=bool)
+        for start in range(0, n_queries, chunk):
+            rows = slice(start, min(start + chunk, n_queries))
+            found[rows] = ((self.available(rows) > 0) & (self.relevance(rows) > 0)).any(axis=1)
+        return found
 
     def relevance(self, rows: slice) -> np.ndarray:
         """Relevance of each label set to the queries `rows`, `(q, n_sets)`, unknown as 0."""

@@ -19,6 +19,8 @@ from training.candidates import Candidates
 # Gallery rows and queries of one block of products: 64 MB in float32.
 _GALLERY_BLOCK = 2**14
 _QUERY_BLOCK = 2**10
+# Neighbours that an index is asked for at once: some 100 MB with all that is made of them.
+_ASKED_ELEMENTS = 2**21
 
 Search = Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 """Takes queries `(q, d)` and k, returns products and gallery rows `(q, k)`, nearest first, -1
@@ -86,7 +88,9 @@ def neighbours_through(
 
     The index knows nothing of exclusions: it is asked for `spare` more than `depth`, and those
     whose neighbours then do not suffice are asked again for twice as many. Ties keep the order in
-    which the index returns them.
+    which the index returns them. Queries without a relevant candidate (`Candidates.answerable`)
+    are not asked, all -1: they have no measure, and as nearly all that is near an exam of which
+    nothing is known is unknown to it, the index would be asked for most of the gallery.
     """
     n_gallery = len(candidates.gallery_codes)
     depth = min(depth, n_gallery)
@@ -94,25 +98,30 @@ def neighbours_through(
     rows, products = np.full(shape, -1, np.int64), np.full(shape, -np.inf, np.float32)
     excluded_queries, excluded_rows = candidates.excluded_pairs
     excluded = excluded_queries * n_gallery + excluded_rows
-    asked, k = np.arange(len(queries)), min(depth + spare, n_gallery)
+    asked, k = np.flatnonzero(candidates.answerable), min(depth + spare, n_gallery)
     while len(asked) and depth:
-        near, members = (np.asarray(found) for found in search(queries[asked], k))
-        missing = members < 0
-        kept = ~missing & ~np.isin(asked[:, None] * n_gallery + members, excluded)
-        codes = candidates.gallery_codes[members]
-        for code, unknown in candidates.unknown_sets.items():
-            at = candidates.query_codes[asked] == code
-            kept[at] &= ~unknown[codes[at]]
-        # Kept ones first, in the order of the index.
-        first = np.argsort(~kept, axis=1, kind="stable")[:, :depth]
-        filled = np.take_along_axis(kept, first, axis=1)
-        width = slice(0, first.shape[1])
-        rows[asked, width] = np.where(filled, np.take_along_axis(members, first, axis=1), -1)
-        products[asked, width] = np.where(
-            filled, np.take_along_axis(near, first, axis=1), np.float32(-np.inf)
-        )
-        # An index that has run dry (-1) has no more to give at any k.
-        asked = asked[(kept.sum(axis=1) < depth) & ~missing.any(axis=1)]
+        again = []
+        block = max(1, _ASKED_ELEMENTS // k)
+        for start in range(0, len(asked), block):
+            here = asked[start : start + block]
+            near, members = (np.asarray(found) for found in search(queries[here], k))
+            missing = members < 0
+            kept = ~missing & ~np.isin(here[:, None] * n_gallery + members, excluded)
+            codes = candidates.gallery_codes[members]
+            for code, unknown in candidates.unknown_sets.items():
+                at = candidates.query_codes[here] == code
+                kept[at] &= ~unknown[codes[at]]
+            # Kept ones first, in the order of the index.
+            first = np.argsort(~kept, axis=1, kind="stable")[:, :depth]
+            filled = np.take_along_axis(kept, first, axis=1)
+            width = slice(0, first.shape[1])
+            rows[here, width] = np.where(filled, np.take_along_axis(members, first, axis=1), -1)
+            products[here, width] = np.where(
+                filled, np.take_along_axis(near, first, axis=1), np.float32(-np.inf)
+            )
+            # An index that has run dry (-1) has no more to give at any k.
+            again.append(here[(kept.sum(axis=1) < depth) & ~missing.any(axis=1)])
+        asked = np.concatenate(again)
         if k == n_gallery:
             break
         k = min(2 * k, n_gallery)

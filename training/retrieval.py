@@ -56,7 +56,8 @@ def measures_of_neighbours(
 
     `neighbours` hold candidates only (`nearest_candidates`, `neighbours_through`) and are as deep
     as the deepest of `ks`, or as the gallery. The ideal ranking and the numbers of relevant
-    candidates are those of the whole gallery, so an approximate index can only lose.
+    candidates are those of the whole gallery, however the neighbours were found. An approximate
+    index mostly loses, but gains where what it misses was not relevant.
     """
     rows, deepest = neighbours.rows, check_depths(ks)
     n_gallery = len(candidates.gallery_codes)
