@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from flows.commands.embed_command import embed
 from flows.commands.file_labelling import label_file
 from flows.commands.options import (
     ConfigOption,
@@ -161,17 +162,6 @@ def train(
     """Train the embedding on the last manifest."""
     request = settings_request(config, lake, assignments, {"train.seed": seed})
     run_stages(["train"], request, force=force, as_road=False)
-
-
-def embed(
-    config: ConfigOption = None,
-    lake: LakeOption = None,
-    assignments: SetOption = None,
-    force: ForceOption = False,
-) -> None:
-    """Embed every image of the manifest with the last model."""
-    request = settings_request(config, lake, assignments)
-    run_stages(["embed"], request, force=force, as_road=False)
 
 
 def evaluate(
