@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from pipeline.models import MODEL_FILE, current_model, local_model_folder
 from pipeline.pseudonyms import Pseudonymiser
 from pipeline.settings import Settings
 from pipeline.user_error import UserError
+
+if TYPE_CHECKING:
+    from training import GalleryIndex
 
 
 @dataclass(frozen=True)
@@ -71,9 +74,8 @@ def similar(settings: Settings, what: str, k: int = 10, out: Path | None = None)
     else:
         raise UserError(f"{what!r} is neither an exam with an image in the lake nor a file")
     vector = embed(model, pixels)
-    products, places = index.search(vector, len(index))
     excluded = _excluded(images, exam_id, settings)
-    neighbours = _nearest(images, index.ids, places[0], products[0], excluded, k)
+    neighbours = _nearest(images, index, vector, excluded, k)
     sheet = _write_sheet(images, pixels[0], what, exam_id, neighbours, out) if out else None
     title = f"exam {exam_id}" if exam_id else f"file {what}"
     return SimilarExams(model_id, title, neighbours, sheet)
@@ -109,18 +111,38 @@ def _excluded(images: ManifestImages, exam_id: str | None, settings: Settings) -
 
 
 def _nearest(
+    images: ManifestImages, index: "GalleryIndex", vector: np.ndarray, excluded: set[str], k: int
+) -> list[dict[str, Any]]:
+    """Return the k nearest exams to an embedding `(1, d)`, fewer where the gallery has no more.
+
+    More images are asked for than exams, since some fall away: those of excluded exams, second
+    images of an exam, and those that the manifest no longer names. Twice as many each time, until
+    there are enough.
+    """
+    row_of = {image_id: row for row, image_id in enumerate(images.rows["image_id"])}
+    fetched = k + int(images.rows["exam_id"].isin(excluded).sum())
+    while True:
+        products, places = index.search(vector, fetched)
+        found = _exams(images, index.ids, row_of, places[0], products[0], excluded)[:k]
+        if len(found) == k or fetched >= len(index):
+            return found
+        fetched *= 2
+
+
+def _exams(
     images: ManifestImages,
     ids: list[str],
+    row_of: dict[str, int],
     places: np.ndarray,
     products: np.ndarray,
     excluded: set[str],
-    k: int,
 ) -> list[dict[str, Any]]:
-    row_of = {image_id: row for row, image_id in enumerate(images.rows["image_id"])}
+    """Return the exams of the images found, each once, nearest first."""
     found: list[dict[str, Any]] = []
     seen = set(excluded)
     for place, product in zip(places, products, strict=True):
-        row = row_of.get(ids[place])
+        # An approximate index says -1 where it found no more.
+        row = row_of.get(ids[place]) if place >= 0 else None
         if row is None:
             continue
         exam = images.rows["exam_id"].iloc[row]
@@ -137,8 +159,6 @@ def _nearest(
                 "row": row,
             }
         )
-        if len(found) == k:
-            break
     return found
 
 

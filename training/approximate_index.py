@@ -22,6 +22,7 @@ LEAST_VECTORS = 1_000
 """Fewer are never indexed approximately: nothing would be gained, or measured."""
 
 _HELD_OUT = 1_000
+_ONE_SIDED_95 = 1.645
 # Links a node of the graph, and breadth of the search for them while it is built.
 _HNSW_LINKS, _HNSW_BREADTH = 32, 80
 _MOST_HNSW_BREADTH = 1_024
@@ -76,7 +77,8 @@ def build_approximate(
     Up to a thousand vectors (a tenth at most) are held out, asked for their 10 nearest among the
     others, and added afterwards: unlike vectors of the index they are as a new radiograph is. A
     neighbour no farther than the true tenth counts as found, so that ties cost nothing. The effort
-    starts low and grows by half until the recall is reached.
+    starts low and grows by half until the mean recall exceeds the one asked for by its sampling
+    error (one-sided 95 %).
 
     Returns
     -------
@@ -103,10 +105,11 @@ def build_approximate(
         found = ApproximateIndex(index, kind, effort, 0.0)
         products, _ = found.search(queries, DEPTH)
         # Two routines sum the same products in another order.
-        reached = float((products >= exact[:, -1:] - 1e-6).mean())
-        if reached >= recall:
+        shares = (products >= exact[:, -1:] - 1e-6).mean(axis=1)
+        doubt = _ONE_SIDED_95 * shares.std() / len(shares) ** 0.5
+        if shares.mean() - doubt >= recall:
             index.add_with_ids(queries, held_out)
-            return ApproximateIndex(index, kind, effort, reached)
+            return ApproximateIndex(index, kind, effort, float(shares.mean()))
     return None
 
 
