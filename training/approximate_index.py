@@ -57,13 +57,11 @@ class ApproximateIndex:
 
         The effort is that of 10 neighbours; for more it grows in proportion.
         """
-        import faiss
-
-        effort = max(self.effort, self.effort * k // DEPTH)
+        faiss = _faiss()
         if self.kind == "hnsw":
-            effort = max(self.effort, k)
-            parameters = faiss.SearchParametersHNSW(efSearch=effort)
+            parameters = faiss.SearchParametersHNSW(efSearch=max(self.effort, k))
         else:
+            effort = max(self.effort, self.effort * k // DEPTH)
             parameters = faiss.SearchParametersIVF(nprobe=effort)
         products, rows = self.index.search(queries, k, params=parameters)
         return products, rows
@@ -85,10 +83,9 @@ def build_approximate(
     None when there are fewer than `LEAST_VECTORS`, or the recall is not reached with an effort
     that is still worth while; then the exact index is the better one.
     """
-    import faiss
-
     if len(embeddings) < LEAST_VECTORS:
         return None
+    faiss = _faiss()
     vectors = np.ascontiguousarray(embeddings, dtype=np.float32)
     order = np.random.default_rng(seed).permutation(len(vectors))
     n_held_out = min(_HELD_OUT, len(vectors) // 10)
@@ -115,15 +112,14 @@ def build_approximate(
 
 def _empty(vectors: np.ndarray, kind: ApproximateKind) -> tuple[Any, Iterator[int]]:
     """Return an index ready to take vectors like these, and the efforts to try with it."""
-    import faiss
-
+    faiss = _faiss()
     n, dim = vectors.shape
     if kind == "hnsw":
         graph = faiss.IndexHNSWFlat(dim, _HNSW_LINKS, faiss.METRIC_INNER_PRODUCT)
         graph.hnsw.efConstruction = _HNSW_BREADTH
         return graph, _efforts(16, min(_MOST_HNSW_BREADTH, n))
     n_lists = min(round(_IVF_LISTS * n**0.5), n // _IVF_TRAINING)
-    lists = faiss.index_factory(dim, f"IVF{n_lists},Flat", faiss.METRIC_INNER_PRODUCT)
+    lists: Any = faiss.index_factory(dim, f"IVF{n_lists},Flat", faiss.METRIC_INNER_PRODUCT)
     # faiss draws as many at random, with a seed of its own that is always the same.
     lists.cp.max_points_per_centroid = _IVF_TRAINING
     lists.train(vectors)
@@ -136,3 +132,10 @@ def _efforts(first: int, last: int) -> Iterator[int]:
         yield effort
         effort += (effort + 1) // 2
     yield last
+
+
+def _faiss() -> Any:
+    """Return faiss untyped: its stubs leave out search parameters and clustering parameters."""
+    import faiss
+
+    return faiss

@@ -61,15 +61,11 @@ def xrv_backbone(name: str, weights: Path | None) -> tuple[GreyBackbone, int]:
     ------
     ValueError
         The package knows no such weights, or the file does not fit.
-    RuntimeError
+    ModuleNotFoundError
         torchxrayvision is not installed.
     """
-    try:
-        import torchxrayvision
-    except ImportError as error:
-        raise RuntimeError(
-            "xrv: backbones need torchxrayvision: pip install torchxrayvision"
-        ) from error
+    import torchxrayvision
+
     names = sorted(torchxrayvision.models.model_urls)
     if name not in names:
         raise ValueError(f"torchxrayvision has no weights {name!r}; known: {', '.join(names)}")
