@@ -192,6 +192,19 @@ class PrivacySettings(_Section):
     )
 
 
+class GallerySettings(_Section):
+    """The index of a model's embeddings; a change takes effect with `radsim embed --force`."""
+
+    index: Literal["auto", "exact", "hnsw", "ivf"] = Field(
+        "auto",
+        description="exact; hnsw or ivf, approximate with a recall@10 of .98 or more; "
+        "auto: exact below approximate_from images, ivf from there on.",
+    )
+    approximate_from: int = Field(
+        200_000, ge=1_000, description="Images from which auto is approximate."
+    )
+
+
 class EngineSettings(_Section):
     """Fan-out inside a stage."""
 
@@ -224,6 +237,7 @@ class Settings(BaseSettings):
     manifest: ManifestSettings = ManifestSettings()
     train: TrainSettings = TrainSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
+    gallery: GallerySettings = GallerySettings()
     privacy: PrivacySettings = PrivacySettings()
     engine: EngineSettings = EngineSettings()
     schedule: ScheduleSettings = ScheduleSettings()

@@ -21,8 +21,9 @@ from pipeline.models import (
     store_model_files,
     untrained_id,
 )
-from pipeline.settings import Settings
+from pipeline.settings import GallerySettings, Settings
 from pipeline.stage_summary import Progress, StageSummary, silent
+from pipeline.user_error import UserError
 
 if TYPE_CHECKING:
     from training.embed import Kind
@@ -69,13 +70,14 @@ def embed(settings: Settings, *, progress: Progress = silent, force: bool = Fals
                 network = _network(run.lake, settings, name, kind)
                 vectors = embed_images(network, images.pixels, stale, BATCH, progress, kind)
                 _commit(run, images, name, stale, vectors, made_of.iloc[stale])
+        notes = [f"embedded with {model_id} and with the untrained network"]
         if "embeddings" in run.outputs:
-            _index_gallery(run, model_id)
+            notes.append(_index_gallery(run, model_id, settings.gallery))
         run.commit(counts)
         return run.summary(
             counts,
             parts=("embedded", "unchanged"),
-            notes=(f"embedded with {model_id} and with the untrained network",),
+            notes=tuple(notes),
         )
 
 
@@ -91,9 +93,12 @@ def _network(lake: Lake, settings: Settings, name: str, kind: "Kind") -> Any:
 
     if kind == "features":
         train = settings.train
-        return untrained_model(
-            train.backbone, train.dim, train.image_size, train.seed, train.weights
-        )
+        try:
+            return untrained_model(
+                train.backbone, train.dim, train.image_size, train.seed, train.weights
+            )
+        except ValueError as error:
+            raise UserError(f"[train]: {error}") from None
     model, _ = load_model(local_model_folder(lake, name) / MODEL_FILE)
     return model
 
@@ -124,11 +129,19 @@ def _commit(
     run.append("embeddings", whole(run, "embeddings", stamped))
 
 
-def _index_gallery(run: Run, model_id: str) -> None:
-    """Build the index over all embeddings of the model, those of this run included."""
+def _index_gallery(run: Run, model_id: str, settings: GallerySettings) -> str:
+    """Build the index over all embeddings of the model, those of this run included; tell of it."""
     from training import GalleryIndex
 
     ids, vectors = read_embeddings(run.lake, model_id, run.outputs["embeddings"])
+    kind = settings.index
+    if kind == "auto":
+        kind = "exact" if len(ids) < settings.approximate_from else "ivf"
+    index = GalleryIndex.build(vectors, ids, model_id, kind)
     with tempfile.TemporaryDirectory(prefix="radsim-gallery-") as folder:
-        GalleryIndex.build(vectors, ids, model_id).save(folder)
+        index.save(folder)
         store_model_files(run.lake, model_id, Path(folder))
+    if index.kind == "exact":
+        why = "" if kind == "exact" else f", since {kind} would gain nothing here"
+        return f"gallery of {len(ids):,} images: exact index{why}"
+    return f"gallery of {len(ids):,} images: {index.kind} index, recall@10 {index.recall:.3f}"
