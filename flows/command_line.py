@@ -13,6 +13,7 @@ import typer
 from flows.commands import (
     asking_commands,
     change_command,
+    compare_command,
     demo_command,
     diff_command,
     road_commands,
@@ -23,7 +24,9 @@ from flows.commands import (
 )
 
 # Commands that import torch, or start processes that do.
-_WITH_TORCH = frozenset({"run", "train", "embed", "evaluate", "demo", "serve"})
+_WITH_TORCH = frozenset(
+    {"run", "train", "embed", "evaluate", "demo", "serve", "similar", "change", "compare"}
+)
 
 app = typer.Typer(
     help="Radiological similarity from free-text chest-radiograph reports.",
@@ -37,6 +40,7 @@ settings_commands.add_to(app)
 road_commands.add_to(app)
 asking_commands.add_to(app)
 change_command.add_to(app)
+compare_command.add_to(app)
 score_command.add_to(app)
 diff_command.add_to(app)
 train_labeler_command.add_to(app)

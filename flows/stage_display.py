@@ -76,7 +76,13 @@ class StageDisplay:
         self._out.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
     def _bar(self, stage: str) -> Progress:
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
         from rich.progress import Progress as Bars
 
         bars = Bars(
@@ -85,6 +91,8 @@ class StageDisplay:
             MofNCompleteColumn(),
             TextColumn("{task.fields[note]}", markup=False),
             TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
             console=self._err,
             # The summary that follows tells the same, and more.
             transient=True,

@@ -131,10 +131,34 @@ class ManifestSettings(_Section):
 class TrainSettings(_Section):
     """The embedding and how it is trained."""
 
-    backbone: str = Field("efficientnet_lite0", description="Pretrained network.")
-    image_size: int = Field(224, ge=32, le=1024, description="Side of the network's input, pixels.")
+    backbone: str = Field(
+        "efficientnet_lite0:levels",
+        description="Pretrained network: efficientnet_lite0 or efficientnet_lite2, with :levels "
+        "the features of several depths; or timm:NAME, torchvision:NAME, xrv:NAME with weights.",
+    )
+    image_size: int = Field(320, ge=32, le=1024, description="Side of the network's input, pixels.")
     dim: int = Field(128, ge=2, le=2048, description="Dimensions of the embedding.")
-    head_epochs: int = Field(30, ge=0, description="Epochs of the head on frozen features.")
+    loss: str = Field(
+        "ml2plus",
+        description="ml2, ml2plus, npair, npair_ovo, contrastive, triplet_semihard, triplet_hard, "
+        "lifted, multi_similarity, supcon, proxy_anchor or bce.",
+    )
+    loss_options: dict[str, float] = Field(
+        default_factory=dict, description="Numbers that the loss takes, such as temperature."
+    )
+    class_weighting: Literal["none", "rarity"] = Field(
+        "none", description="rarity: rare findings count more in label similarity."
+    )
+    uncertain_weight: float = Field(
+        1.0, ge=0, le=1, description="Weight of pairs whose similarity rests on uncertain labels."
+    )
+    feature_views: int = Field(
+        1, ge=1, description="Varied views of each image that the head is trained on."
+    )
+    head_epochs: int = Field(100, ge=0, description="Epochs of the head on frozen features.")
+    feature_dropout: float = Field(
+        0.5, ge=0, lt=1, description="Share of features hidden while the head is trained."
+    )
     finetune_epochs: int = Field(
         0,
         ge=0,
@@ -145,8 +169,11 @@ class TrainSettings(_Section):
     )
     batch_size: int = Field(64, ge=4, description="Images a batch of the whole network.")
     backbone_learning_rate: float = Field(1e-4, gt=0, description="Of the whole network.")
-    margin: float = Field(1.0, gt=0, description="Margin α of ML2, in distance of unit vectors.")
-    temperature: float = Field(0.3, gt=0, description="Temperature of ML2's smooth maximum.")
+    mirror: bool = Field(False, description="Mirror training images; off, because side matters.")
+    accelerator: Literal["auto", "cpu", "gpu"] = Field("auto", description="Where to compute.")
+    precision: Literal["32-true", "bf16-mixed"] = Field(
+        "32-true", description="Of the network; losses compute in 32 bits all the same."
+    )
     uncertain: float = Field(0.5, ge=0, le=1, description="Training target of an uncertain state.")
     validation_share: float = Field(
         0.1,

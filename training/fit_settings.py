@@ -15,13 +15,13 @@ class FitSettings:
     batch of 64 with four stages frozen, about twice that with none.
     """
 
-    backbone: str = "efficientnet_lite0"
+    backbone: str = "efficientnet_lite0:levels"
     """Name of the backbone, see `load_backbone`."""
-    image_size: int = 224
+    image_size: int = 320
     """Edge in pixels the network sees."""
     dim: int = 128
     """Length of the embedding."""
-    loss: str = "ml2"
+    loss: str = "ml2plus"
     """Name of the loss, see `training.losses.by_name`."""
     loss_options: dict[str, Any] = field(default_factory=dict)
     """Keywords of that loss's constructor."""
@@ -33,7 +33,7 @@ class FitSettings:
     """Weight of a pair whose similarity rests on uncertain labels alone, see `LabelSimilarity`."""
     feature_views: int = 1
     """Varied views of each training image whose features the head is trained on."""
-    head_epochs: int = 30
+    head_epochs: int = 100
     """Passes over the cached features when the head is trained."""
     head_batch_size: int = 256
     """Exams in a batch of the head."""
@@ -50,7 +50,7 @@ class FitSettings:
     """Peak learning rate of the backbone."""
     finetune_head_learning_rate: float = 3e-4
     """Peak learning rate of the head when the whole network is trained."""
-    feature_dropout: float = 0.7
+    feature_dropout: float = 0.5
     """Share of features hidden while the head alone is trained."""
     finetune_dropout: float = 0.2
     """The same while the whole network is trained. Not tuned."""

@@ -22,11 +22,15 @@ class ProcessingUnit:
         `cpu`, `gpu` or `auto`, as Fabric takes it.
     precision
         `32-true` or `bf16-mixed`; losses compute in float32 all the same.
+
+    Raises `ValueError` for a GPU where there is none.
     """
 
     def __init__(self, accelerator: str = "auto", precision: str = "32-true") -> None:
         from lightning_fabric import Fabric
 
+        if accelerator == "gpu" and not torch.cuda.is_available():
+            raise ValueError("there is no GPU here; set the accelerator to auto or cpu")
         torchrun = torch.distributed.is_torchelastic_launched()
         self._fabric = Fabric(
             accelerator=accelerator,

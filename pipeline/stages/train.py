@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,7 +57,11 @@ def train(settings: Settings, *, progress: Progress = silent, force: bool = Fals
                 notes=(f"{model_id} is trained on manifest {images.release.version} already",),
             )
         groups = pd.factorize(keys)[0]
-        fitted = _fit(images, groups, rows, validation, settings, progress)
+        state = run.lake.state_folder
+        run_folder, log_folder = state / "training" / model_id, state / "tensorboard" / model_id
+        if force:
+            shutil.rmtree(run_folder, ignore_errors=True)
+        fitted = _fit(images, groups, rows, validation, settings, progress, run_folder, log_folder)
         with tempfile.TemporaryDirectory(prefix="radsim-model-") as folder:
             digest = _save(fitted.model, Path(folder), model_id, images, settings)
             store_model_files(run.lake, model_id, Path(folder))
@@ -77,9 +82,11 @@ def train(settings: Settings, *, progress: Progress = silent, force: bool = Fals
         run.delete("models", pa.table({"model_id": [model_id]}))
         run.append("models", whole(run, "models", stamped))
         run.commit(counts)
-        return run.summary(
-            counts, notes=_notes(model_id, images), figures={"training": _history(fitted)}
-        )
+        shutil.rmtree(run_folder, ignore_errors=True)
+        notes = [*_notes(model_id, images), f"its course: tensorboard --logdir {log_folder.parent}"]
+        if fitted.resumed:
+            notes.insert(0, "went on with a training that was broken off")
+        return run.summary(counts, notes=tuple(notes), figures={"training": _history(fitted)})
 
 
 def _model_id(images: ManifestImages, settings: Settings) -> str:
@@ -99,6 +106,8 @@ def _fit(
     validation: np.ndarray,
     settings: Settings,
     progress: Progress,
+    run_folder: Path,
+    log_folder: Path,
 ) -> "FitResult":
     from training import FitSettings, training_targets
     from training.fit import fit
@@ -113,9 +122,21 @@ def _fit(
     )
     named = {field.name for field in dataclasses.fields(FitSettings)}
     chosen = {k: v for k, v in settings.train.model_dump().items() if k in named}
-    return fit(
-        images.pixels, targets, normal, groups, rows, validation, FitSettings(**chosen), progress
-    )
+    try:
+        return fit(
+            images.pixels,
+            targets,
+            normal,
+            groups,
+            rows,
+            validation,
+            FitSettings(**chosen),
+            progress,
+            run_folder=run_folder,
+            log_folder=log_folder,
+        )
+    except ValueError as error:
+        raise UserError(f"[train]: {error}") from None
 
 
 def _history(fitted: "FitResult") -> list[dict[str, Any]]:
@@ -126,6 +147,7 @@ def _history(fitted: "FitResult") -> list[dict[str, Any]]:
             "loss": epoch.loss,
             "validation nDCG@10": epoch.validation_ndcg,
             "images/s": epoch.images_per_second,
+            "loader wait": f"{epoch.loader_wait:.1%}",
             "kept": epoch == fitted.kept,
         }
         for epoch in fitted.history

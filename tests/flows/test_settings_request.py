@@ -31,10 +31,10 @@ def test_another_form_is_refused(text: str) -> None:
 
 def test_a_flag_wins_over_an_assignment_and_that_over_the_file(tmp_path: Path) -> None:
     file = tmp_path / "site.toml"
-    file.write_text("[train]\nseed = 1\ndim = 8\nmargin = 0.1\n", encoding="utf-8")
+    file.write_text("[train]\nseed = 1\ndim = 8\nuncertain = 0.1\n", encoding="utf-8")
     request = settings_request(file, "the-lake", ["train.seed=2", "train.dim=9"], {"train.seed": 3})
     settings = request.load()
-    assert (settings.train.seed, settings.train.dim, settings.train.margin) == (3, 9, 0.1)
+    assert (settings.train.seed, settings.train.dim, settings.train.uncertain) == (3, 9, 0.1)
     assert settings.lake.root == "the-lake"
 
 
