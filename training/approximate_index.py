@@ -58,10 +58,10 @@ class ApproximateIndex:
         The effort is that of 10 neighbours; for more it grows in proportion.
         """
         faiss = _faiss()
+        effort = min(max(self.effort, self.effort * k // DEPTH), self.index.ntotal)
         if self.kind == "hnsw":
-            parameters = faiss.SearchParametersHNSW(efSearch=max(self.effort, k))
+            parameters = faiss.SearchParametersHNSW(efSearch=effort)
         else:
-            effort = max(self.effort, self.effort * k // DEPTH)
             parameters = faiss.SearchParametersIVF(nprobe=effort)
         products, rows = self.index.search(queries, k, params=parameters)
         return products, rows
