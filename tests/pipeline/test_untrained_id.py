@@ -21,7 +21,8 @@ def test_other_weights_are_another_network(tmp_path: Path) -> None:
     copy.write_bytes(b"1")
     assert untrained_id(of(first)) == untrained_id(of(copy))
     assert untrained_id(of(first)) != untrained_id(of(second))
-    assert untrained_id(Settings()) == "untrained-efficientnet_lite0-224-of-256"
+    told = load_settings(None, {"train": {"backbone": "efficientnet_lite0", "image_size": 224}})
+    assert untrained_id(told) == "untrained-efficientnet_lite0-224-of-256"
 
 
 def test_missing_weights_are_one_line(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ SETTINGS = FitSettings(
     backbone="tiny",
     image_size=48,
     dim=8,
+    loss="ml2",
     head_epochs=20,
     finetune_epochs=3,
     batch_size=32,

@@ -12,7 +12,13 @@ from training.head_training import train_head
 from training.losses.by_name import LOSSES
 
 SETTINGS = FitSettings(
-    backbone="tiny", image_size=48, dim=8, head_epochs=20, feature_dropout=0.1, feature_views=2
+    backbone="tiny",
+    image_size=48,
+    dim=8,
+    loss="ml2",
+    head_epochs=20,
+    feature_dropout=0.1,
+    feature_views=2,
 )
 
 
