@@ -1,9 +1,8 @@
-"""Evaluate: embeddings to measures of retrieval, of normal against abnormal, and of clusters."""
+"""Evaluate: embeddings to measures of retrieval, normal exams, clusters and change."""
 
 import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,11 +11,13 @@ import pyarrow as pa
 
 from data_contracts import schemas
 from pipeline.contracts import whole
+from pipeline.embedding_figures import Truth, embedding_figures
+from pipeline.exam_order import exam_order
 from pipeline.gold_coding import load_gold_coding
 from pipeline.lake import Lake, require
 from pipeline.lake_run import Run
 from pipeline.manifest_images import ManifestImages, manifest_images
-from pipeline.models import CHANCE, current_model, read_embeddings, untrained_id
+from pipeline.models import CHANCE, current_model, untrained_id
 from pipeline.settings import Settings
 from pipeline.stage_summary import Progress, StageSummary, silent
 from pipeline.user_error import UserError
@@ -42,7 +43,8 @@ def evaluate(
         truth = _truth(run, settings, images)
         require(run.read("embeddings", ["image_id"]), "embeddings", "embed")
         compared = (model["model_id"], untrained_id(settings), CHANCE)
-        made_of = _made_of(settings, images, model, truth)
+        order = exam_order(run.lake, settings, images.rows)["order"]
+        made_of = _made_of(settings, images, model, truth, order)
         known = run.read("evaluations", ["model_id", "content_hash"]).to_pylist()
         counts = {"exams": truth.rows["exam_id"].nunique(), "images": len(truth.rows)}
         notes = _notes(settings, truth)
@@ -55,7 +57,7 @@ def evaluate(
         rows = []
         for number, name in enumerate(compared):
             progress(number, len(compared), f"measuring {name}")
-            for figure in _figures(run.lake, name, images, truth, settings):
+            for figure in embedding_figures(run.lake, name, images, truth, order, settings):
                 rows.append(
                     {
                         "model_id": name,
@@ -113,26 +115,11 @@ def _shown(k: int) -> dict[str, tuple[str, ...]]:
     everyone = ("all", "abnormal", "certain", "certain abnormal")
     shown: dict[str, tuple[str, ...]] = dict.fromkeys(of_ranks + of_areas, everyone)
     shown |= dict.fromkeys((f"class mAP@{k}", "class AUC k-NN"), ("mean of classes",))
-    return shown | dict.fromkeys(("NMI", "AMI"), ("all",))
+    shown |= dict.fromkeys(("NMI", "AMI"), ("all",))
+    return shown | dict.fromkeys(("AUC change", "AUC new or gone"), ("consecutive exams",))
 
 
-@dataclass(frozen=True)
-class _Truth:
-    """The judged rows of the manifest, and what they truly show.
-
-    `rows` n manifest rows, `labels` bool (n, n_members) with the classes `members`, `normal` and
-    `uncertain` bool (n,); `without` counts images of the split that have no truth.
-    """
-
-    rows: pd.DataFrame
-    members: list[str]
-    labels: np.ndarray
-    normal: np.ndarray
-    uncertain: np.ndarray
-    without: int
-
-
-def _truth(run: Run, settings: Settings, images: ManifestImages) -> _Truth:
+def _truth(run: Run, settings: Settings, images: ManifestImages) -> Truth:
     from training import evaluation_labels
     from training.targets import member_classes
 
@@ -148,7 +135,7 @@ def _truth(run: Run, settings: Settings, images: ManifestImages) -> _Truth:
         labels, normal, uncertain = evaluation_labels(
             images.states[at], told["classes"], told["normal_class"], told["device_classes"]
         )
-        return _Truth(rows, images.members, labels, normal, uncertain, 0)
+        return Truth(rows, images.members, labels, normal, uncertain, 0)
     if settings.evaluate.gold_coding is None:
         raise UserError("[evaluate] truth is gold: name the coding with [evaluate] gold_coding")
     coding = load_gold_coding(settings.evaluate.gold_coding)
@@ -163,75 +150,15 @@ def _truth(run: Run, settings: Settings, images: ManifestImages) -> _Truth:
         states.loc[kept["exam_id"]].to_numpy(dtype=np.float32), classes, told["normal_class"]
     )
     members = member_classes(classes, told["normal_class"])
-    return _Truth(kept, members, labels, normal, uncertain, int((~coded).sum()))
-
-
-def _figures(
-    lake: Lake, name: str, images: ManifestImages, truth: _Truth, settings: Settings
-) -> list[Any]:
-    from training import evaluate_embedding, random_embedding
-    from training.exam_pooling import pool_exams
-
-    centroid = None
-    if name == CHANCE:
-        vectors = random_embedding(len(truth.rows), settings.train.dim, settings.train.seed)
-    else:
-        ids, embeddings = read_embeddings(lake, name)
-        place = pd.Series(np.arange(len(ids)), index=ids)
-        found = place.reindex(truth.rows["image_id"])
-        if found.isna().any():
-            missing = int(found.isna().sum())
-            raise UserError(f"{missing:,} images are not embedded yet; run `radsim embed` first")
-        vectors = embeddings[found.to_numpy(dtype=np.int64)]
-        centroid = _normal_centroid(images, place, embeddings, settings.evaluate.unit)
-    at = np.arange(len(vectors))
-    if settings.evaluate.unit == "exam":
-        pooled = pool_exams(vectors, list(truth.rows["exam_id"]), truth.labels)
-        vectors, at = pooled.embeddings, pooled.first_image
-    evaluated = truth.rows.iloc[at]
-    figures = evaluate_embedding(
-        vectors,
-        truth.labels[at],
-        truth.normal[at],
-        truth.uncertain[at],
-        list(evaluated["exam_id"]),
-        list(evaluated["patient_id"]),
-        classes=truth.members,
-        ks=sorted({settings.evaluate.k, *settings.evaluate.depths}),
-        neighbours=settings.evaluate.k,
-        exclude_patient=not settings.evaluate.same_patient,
-        centroid=centroid,
-        n_resamples=settings.evaluate.resamples,
-        seed=settings.train.seed,
-    )
-    # Without uncertain exams the figures of certain ones are the same again.
-    return [f for f in figures if truth.uncertain.any() or not f.queries.startswith("certain")]
-
-
-def _normal_centroid(
-    images: ManifestImages, place: pd.Series, embeddings: np.ndarray, unit: str
-) -> np.ndarray | None:
-    """Return the centroid of the embedded normal training exams, None where there are none."""
-    from training import evaluation_labels
-    from training.exam_pooling import pool_exams
-    from training.normality import normal_centroid
-
-    told = images.told
-    _, normal, _ = evaluation_labels(
-        images.states, told["classes"], told["normal_class"], told["device_classes"]
-    )
-    at = place.reindex(images.rows["image_id"]).to_numpy(dtype=np.float64, na_value=np.nan)
-    chosen = normal & (images.rows["split"] == "train").to_numpy() & ~np.isnan(at)
-    if not chosen.any():
-        return None
-    rows = embeddings[at[chosen].astype(np.int64)]
-    if unit == "exam":
-        rows = pool_exams(rows, list(images.rows["exam_id"][chosen])).embeddings
-    return normal_centroid(rows, np.ones(len(rows), dtype=bool))
+    return Truth(kept, members, labels, normal, uncertain, int((~coded).sum()))
 
 
 def _made_of(
-    settings: Settings, images: ManifestImages, model: dict[str, Any], truth: _Truth
+    settings: Settings,
+    images: ManifestImages,
+    model: dict[str, Any],
+    truth: Truth,
+    order: pd.Series,
 ) -> str:
     """Return what the figures depend on, hashed."""
     parts = {
@@ -241,6 +168,9 @@ def _made_of(
         "size": settings.cache.size,
         "truth": hashlib.sha256(truth.labels.tobytes() + truth.normal.tobytes()).hexdigest(),
         "exams": hashlib.sha256("\n".join(truth.rows["image_id"]).encode()).hexdigest(),
+        "order": hashlib.sha256(
+            order.reindex(truth.rows["exam_id"]).to_numpy().tobytes()
+        ).hexdigest(),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -266,7 +196,7 @@ def _with_interval(row: pd.Series) -> str:
     return f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
 
 
-def _notes(settings: Settings, truth: _Truth) -> tuple[str, ...]:
+def _notes(settings: Settings, truth: Truth) -> tuple[str, ...]:
     who = "human codes" if settings.evaluate.truth == "gold" else "the manifest's labels"
     notes = [
         f"{settings.evaluate.unit}s judged by {who} on the {settings.evaluate.split} split, "
