@@ -1,6 +1,7 @@
 """A backbone's features of images, computed once, of each image under several variations."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from training.augmentation import Augmentation
 from training.embed import Progress, load_images, load_pixels
 from training.embedding_model import EmbeddingModel
+from training.kept_features import KeptFeatures
 
 
 def feature_views(
@@ -20,6 +22,7 @@ def feature_views(
     batch_size: int = 64,
     progress: Progress | None = None,
     augmentation: Augmentation | None = None,
+    keep_in: Path | None = None,
 ) -> np.ndarray:
     """Return raw backbone features of images, the first view unvaried, the others varied.
 
@@ -37,16 +40,21 @@ def feature_views(
         Called with (images done, images in all, "features"), counting each view.
     augmentation
         The variation; `Augmentation()` when None.
+    keep_in
+        A `.npy` file in which the features are kept while they are computed, and found again by
+        the next call with the same arguments: whose they are is for the caller to know.
 
     Returns
     -------
-    float32 `(n_views, len(rows), n_features)`.
+    float32 `(n_views, len(rows), n_features)`, memory-mapped when kept in a file.
     """
     if n_views < 1:
         raise ValueError(f"there must be at least 1 view, not {n_views}")
     wanted = np.asarray(rows, dtype=np.int64)
     vary = augmentation or Augmentation()
-    result = np.empty((n_views, len(wanted), model.n_features), dtype=np.float32)
+    shape = (n_views, len(wanted), model.n_features)
+    kept = KeptFeatures(keep_in, shape) if keep_in is not None and len(wanted) else None
+    result = np.empty(shape, dtype=np.float32) if kept is None else kept.array
     training = model.training
     model.eval().to(memory_format=torch.channels_last)
     device = model.feature_mean.device
@@ -54,6 +62,9 @@ def feature_views(
         for view in range(n_views):
             for start in range(0, len(wanted), batch_size):
                 part = wanted[start : start + batch_size]
+                done = view * len(wanted) + start + len(part)
+                if kept is not None and done <= kept.filled:
+                    continue
                 if view == 0:
                     images = load_images(pixels, part, model)
                 else:
@@ -63,8 +74,9 @@ def feature_views(
                 with torch.no_grad():
                     found = model.backbone(images.to(device))
                 result[view, start : start + len(part)] = found.float().cpu().numpy()
+                if kept is not None:
+                    kept.fill(done)
                 if progress:
-                    done = view * len(wanted) + start + len(part)
                     progress(done, n_views * len(wanted), "features")
     finally:
         model.train(training)

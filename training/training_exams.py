@@ -9,6 +9,8 @@ import numpy as np
 
 from training.evaluate import query_measures
 
+_IMAGES_IN_DIGEST = 32
+
 
 @dataclass(frozen=True)
 class TrainingExams:
@@ -70,8 +72,11 @@ class TrainingExams:
         return float(known.mean()) if len(known) else math.nan
 
     def digest(self) -> str:
-        """SHA-256 of labels, patients and rows as hex; pixels count by their number only."""
+        """SHA-256 of labels, patients, rows and a few images as hex."""
         told = hashlib.sha256(str(len(self.pixels)).encode())
         for array in (self.targets, self.normal, self.groups, self.train, self.validation):
             told.update(np.ascontiguousarray(array).tobytes())
+        # All pixels of a large set would take minutes to read.
+        spread = np.linspace(0, len(self.train) - 1, _IMAGES_IN_DIGEST).astype(np.int64)
+        told.update(np.ascontiguousarray(self.pixels[self.train[np.unique(spread)]]).tobytes())
         return told.hexdigest()

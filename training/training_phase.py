@@ -124,7 +124,7 @@ def train_phase(
                 rate = optimiser.param_groups[0]["lr"]
                 course.log.write(at, **{f"{phase.name}__loss": losses[-1]})
                 course.log.write(at, **{f"{phase.name}__learning rate": rate})
-                if saved is not None and unit.is_first and saved.is_due():
+                if saved is not None and saved.is_due():
                     place = replace(standing, epoch=epoch, steps=number + 1, losses=losses)
                     saved.save(
                         place, model=model, optimiser=optimiser, mean=mean.tensors, loss=loss

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from training import training_phase
+from training import kept_features, training_phase, training_run
 from training.fit import fit
 from training.fit_settings import FitSettings
+from training.run_state import Position, RunState
 
 SETTINGS = FitSettings(
     backbone="tiny",
@@ -85,14 +86,66 @@ def test_a_finished_run_trains_no_more(tiny_backbone, marked_images, tmp_path, m
     assert all(torch.equal(first[n], tensor) for n, tensor in again.model.state_dict().items())
 
 
-def test_the_state_of_another_run_is_refused(tiny_backbone, marked_images, tmp_path):
+def test_features_computed_before_a_kill_are_not_computed_again(
+    tiny_backbone, marked_images, tmp_path, monkeypatch
+):
+    real, rows = training_run.feature_views, []
+    monkeypatch.setattr(kept_features, "SECONDS_BETWEEN_NOTES", 0.0)
+
+    def feature_views(model, pixels, *arguments, **keywords):
+        class Counted:
+            def __getitem__(self, wanted):
+                rows.extend(wanted)
+                if len(rows) > killed_after:
+                    raise KilledError
+                return pixels[wanted]
+
+        return real(model, Counted(), *arguments, **keywords)
+
+    monkeypatch.setattr(training_run, "feature_views", feature_views)
+    killed_after = 90
+    with pytest.raises(KilledError):
+        fit(*marked_images, TRAIN, VALIDATION, SETTINGS, run_folder=tmp_path)
+    # Of 60 images in 2 views, in batches of 20, four batches are done; then 60 of validation.
+    killed_after, rows = 10**9, []
+    resumed = fit(*marked_images, TRAIN, VALIDATION, SETTINGS, run_folder=tmp_path)
+    assert len(rows) == 2 * 20 + 60
+    monkeypatch.setattr(training_run, "feature_views", real)
+    whole = fit(*marked_images, TRAIN, VALIDATION, SETTINGS)
+    expected = whole.model.state_dict()
+    assert all(torch.equal(tensor, expected[n]) for n, tensor in resumed.model.state_dict().items())
+    assert not list(tmp_path.glob("features*"))
+
+
+def test_another_run_is_refused(tiny_backbone, marked_images, tmp_path):
     fit(*marked_images, TRAIN, VALIDATION, SETTINGS, run_folder=tmp_path, save_every=0)
     other = dataclasses.replace(SETTINGS, seed=1)
     with pytest.raises(ValueError, match="other settings"):
         fit(*marked_images, TRAIN, VALIDATION, other, run_folder=tmp_path)
     pixels, targets, normal, patients = marked_images
-    with pytest.raises(ValueError, match="other settings or labels"):
-        fit(pixels, 1 - targets, normal, patients, TRAIN, VALIDATION, SETTINGS, run_folder=tmp_path)
+    for exams in ((pixels, 1 - targets, normal, patients), (pixels // 2, *marked_images[1:])):
+        with pytest.raises(ValueError, match="labels or images"):
+            fit(*exams, TRAIN, VALIDATION, SETTINGS, run_folder=tmp_path)
+    with pytest.raises(ValueError, match="other settings"):
+        fit(
+            *marked_images,
+            TRAIN,
+            VALIDATION,
+            SETTINGS,
+            class_similarity=np.eye(2),
+            run_folder=tmp_path,
+        )
+    (tmp_path / "state.safetensors").write_bytes(b"damaged")
+    with pytest.raises(ValueError, match="cannot be read"):
+        fit(*marked_images, TRAIN, VALIDATION, SETTINGS, run_folder=tmp_path)
+
+
+def test_seconds_before_a_kill_count(tmp_path):
+    state = RunState(tmp_path, {}, save_every=0)
+    state.save(dataclasses.replace(Position("head"), steps=3))
+    saved = RunState(tmp_path, {}, save_every=0)
+    assert saved.position.steps == 3
+    assert saved.seconds >= saved.position.seconds > 0
 
 
 SCRIPT = """
@@ -109,39 +162,36 @@ from training.fit_settings import FitSettings
 torch.set_num_threads(1)
 backbones.BACKBONES["tiny"] = lambda pretrained: (conftest.tiny(), 256)
 data = np.load({data!r})
-settings = FitSettings(backbone="tiny", image_size=48, dim=8, head_epochs=400, finetune_epochs=0)
-found = fit(data["pixels"], data["targets"], data["normal"], data["patients"], np.arange(60),
-            np.arange(60, 120), settings, run_folder=Path({folder!r}), save_every=0)
-np.save({out!r}, found.model.head.weight.detach().numpy())
-print("resumed" if found.resumed else "whole")
+settings = FitSettings(backbone="tiny", image_size=48, dim=8, head_epochs=300, finetune_epochs=0)
+fit(data["pixels"], data["targets"], data["normal"], data["patients"], np.arange(60),
+    np.arange(60, 120), settings, run_folder=Path({folder!r}), save_every=0)
 """
 
 
-def test_a_process_killed_by_the_system_gives_the_same_model(marked_images, tmp_path):
+def test_a_process_killed_by_the_system_gives_the_same_model(
+    tiny_backbone, marked_images, tmp_path
+):
     names = ("pixels", "targets", "normal", "patients")
     np.savez(tmp_path / "data.npz", **dict(zip(names, marked_images, strict=True)))
-
-    def command(folder, out):
-        text = SCRIPT.format(
-            tests=str(Path(__file__).parent),
-            data=str(tmp_path / "data.npz"),
-            folder=str(tmp_path / folder),
-            out=str(tmp_path / out),
-        )
-        return [sys.executable, "-c", text]
-
-    process = subprocess.Popen(command("run", "lost.npy"), stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "run" / "state.safetensors").is_file():
+    folder = tmp_path / "run"
+    text = SCRIPT.format(
+        tests=str(Path(__file__).parent), data=str(tmp_path / "data.npz"), folder=str(folder)
+    )
+    process = subprocess.Popen([sys.executable, "-c", text])
+    deadline = time.monotonic() + 120
+    while not (folder / "state.safetensors").is_file():
+        assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    time.sleep(0.3)
+    time.sleep(0.2)
     os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    assert not (tmp_path / "lost.npy").is_file()
-    told = [
-        subprocess.run(command(folder, out), capture_output=True, text=True, check=True).stdout
-        for folder, out in (("run", "resumed.npy"), ("other", "whole.npy"))
-    ]
-    assert [line.strip() for line in told] == ["resumed", "whole"]
-    assert np.array_equal(np.load(tmp_path / "resumed.npy"), np.load(tmp_path / "whole.npy"))
+    assert process.wait() == -signal.SIGKILL
+
+    settings = FitSettings(
+        backbone="tiny", image_size=48, dim=8, head_epochs=300, finetune_epochs=0
+    )
+    resumed = fit(*marked_images, TRAIN, VALIDATION, settings, run_folder=folder)
+    whole = fit(*marked_images, TRAIN, VALIDATION, settings)
+    assert (resumed.resumed, whole.resumed) == (True, False)
+    expected = whole.model.state_dict()
+    assert all(torch.equal(tensor, expected[n]) for n, tensor in resumed.model.state_dict().items())
