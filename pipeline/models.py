@@ -45,10 +45,17 @@ def untrained_id(settings: Settings) -> str:
     """
     train = settings.train
     name = f"untrained-{train.backbone}-{train.image_size}-of-{settings.cache.size}"
-    return name if train.weights is None else f"{name}-by-{_digest(train.weights)[:12]}"
+    return name if train.weights is None else f"{name}-by-{weights_digest(train.weights)[:12]}"
 
 
-def _digest(file: Path) -> str:
+def weights_digest(file: Path) -> str:
+    """Return the SHA-256 of a backbone's weights file as hex.
+
+    Raises
+    ------
+    UserError
+        It cannot be read.
+    """
     try:
         with file.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()
@@ -112,6 +119,21 @@ def store_model_files(lake: Lake, model_id: str, folder: Path) -> None:
                 source_filesystem=fs.LocalFileSystem(),
                 destination_filesystem=filesystem,
             )
+
+
+def embeddings_made_of(lake: Lake, model_id: str, version: int | None = None) -> tuple[int, str]:
+    """Return how many embeddings a model has, and a hash of what they were made of.
+
+    Vectors are not read: an embedding's content hash changes with the model's weights and the
+    image's pixels.
+    """
+    columns = ["image_id", "content_hash"]
+    table = lake.read("embeddings", columns, ds.field("model_id") == model_id, version)
+    rows = table.sort_by("image_id")
+    digest = hashlib.sha256()
+    for row in pc.binary_join_element_wise(rows["image_id"], rows["content_hash"], " ").to_pylist():
+        digest.update(f"{row}\n".encode())
+    return rows.num_rows, digest.hexdigest()
 
 
 def read_embeddings(

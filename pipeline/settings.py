@@ -220,7 +220,7 @@ class PrivacySettings(_Section):
 
 
 class GallerySettings(_Section):
-    """The index of a model's embeddings; a change takes effect with `radsim embed --force`."""
+    """The index of a model's embeddings; a change takes effect with `radsim embed`."""
 
     index: Literal["auto", "exact", "hnsw", "ivf"] = Field(
         "auto",

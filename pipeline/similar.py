@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.lake import Lake
 from pipeline.manifest_images import ManifestImages, manifest_images
-from pipeline.models import MODEL_FILE, current_model, local_model_folder
+from pipeline.models import MODEL_FILE, current_model, embeddings_made_of, local_model_folder
 from pipeline.pseudonyms import Pseudonymiser
 from pipeline.settings import Settings
 from pipeline.user_error import UserError
@@ -62,7 +62,7 @@ def similar(settings: Settings, what: str, k: int = 10, out: Path | None = None)
     folder = local_model_folder(lake, model_id)
     model, _ = load_model(folder / MODEL_FILE)
     try:
-        index = GalleryIndex.load(folder, model_id)
+        index = GalleryIndex.load(folder, model_id, embeddings_made_of(lake, model_id)[1])
     except (FileNotFoundError, ValueError) as error:
         raise UserError(f"{error}; run `radsim embed`") from None
     exam_id = _known_exam(images, what, Pseudonymiser.of(settings))

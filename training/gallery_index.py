@@ -34,14 +34,24 @@ class GalleryIndex:
         Share of the true 10 nearest that it finds, as measured when it was built; 1 when exact.
     effort
         Of a search, see `ApproximateIndex`; 0 when exact.
+    asked
+        The kind that was asked for: an approximate one that gains nothing is built as `exact`.
     made_of
         What the embeddings were made of, as the builder said; empty when it did not.
     """
 
-    def __init__(self, index: Any, ids: list[str], model_id: str, made_of: str = "") -> None:
+    def __init__(
+        self,
+        index: Any,
+        ids: list[str],
+        model_id: str,
+        asked: IndexKind = "exact",
+        made_of: str = "",
+    ) -> None:
         self._index = index
         self.ids = ids
         self.model_id = model_id
+        self.asked = asked
         self.made_of = made_of
         approximate = isinstance(index, ApproximateIndex)
         self.kind: IndexKind = index.kind if approximate else "exact"
@@ -71,7 +81,7 @@ class GalleryIndex:
         if index is None:
             index = faiss.IndexFlatIP(embeddings.shape[1])
             index.add(np.ascontiguousarray(embeddings, dtype=np.float32))
-        return cls(index, [str(name) for name in ids], model_id, made_of)
+        return cls(index, [str(name) for name in ids], model_id, kind, made_of)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -107,6 +117,7 @@ class GalleryIndex:
         about = {
             "model_id": self.model_id,
             "made_of": self.made_of,
+            "asked": self.asked,
             "kind": self.kind,
             "effort": self.effort,
             "recall": self.recall,
@@ -149,7 +160,22 @@ class GalleryIndex:
             raise ValueError(f"the gallery index in {source} is damaged; embed the gallery again")
         if about["kind"] != "exact":
             index = ApproximateIndex(index, about["kind"], about["effort"], about["recall"])
-        return cls(index, about["ids"], model_id, about["made_of"])
+        return cls(index, about["ids"], model_id, about["asked"], about["made_of"])
+
+    @staticmethod
+    def stands(
+        folder: str | os.PathLike[str], model_id: str, kind: IndexKind, made_of: str
+    ) -> bool:
+        """Return whether `folder` holds the index that `build` would make of these.
+
+        Only `gallery.json` is read.
+        """
+        source = Path(folder)
+        if not (source / _INDEX).is_file() or not (source / _ABOUT).is_file():
+            return False
+        about = json.loads((source / _ABOUT).read_text(encoding="utf-8"))
+        wanted = {"model_id": model_id, "asked": kind, "made_of": made_of}
+        return all(about.get(name) == value for name, value in wanted.items())
 
 
 def _digest(path: Path) -> str:

@@ -16,6 +16,7 @@ from pipeline.manifest_images import ManifestImages, manifest_images
 from pipeline.models import (
     MODEL_FILE,
     current_model,
+    embeddings_made_of,
     local_model_folder,
     read_embeddings,
     store_model_files,
@@ -35,7 +36,8 @@ def embed(settings: Settings, *, progress: Progress = silent, force: bool = Fals
     """Embed the manifest's images with the current model and, beside it, the untrained network.
 
     Reads the manifest, pixels and models; writes embeddings and the model's gallery index. Only
-    images that are new or whose pixels changed are embedded, unless `force`.
+    images that are new or whose pixels changed are embedded, unless `force`. The index is built
+    again when the embeddings have changed or [gallery] asks for another kind.
 
     Raises
     ------
@@ -71,8 +73,7 @@ def embed(settings: Settings, *, progress: Progress = silent, force: bool = Fals
                 vectors = embed_images(network, images.pixels, stale, BATCH, progress, kind)
                 _commit(run, images, name, stale, vectors, made_of.iloc[stale])
         notes = [f"embedded with {model_id} and with the untrained network"]
-        if "embeddings" in run.outputs:
-            notes.append(_index_gallery(run, model_id, settings.gallery))
+        notes += _index_gallery(run, model_id, settings.gallery)
         run.commit(counts)
         return run.summary(
             counts,
@@ -129,19 +130,23 @@ def _commit(
     run.append("embeddings", whole(run, "embeddings", stamped))
 
 
-def _index_gallery(run: Run, model_id: str, settings: GallerySettings) -> str:
-    """Build the index over all embeddings of the model, those of this run included; tell of it."""
+def _index_gallery(run: Run, model_id: str, settings: GallerySettings) -> list[str]:
+    """Build the index over all embeddings of the model unless it stands already; tell of it."""
     from training import GalleryIndex
 
-    ids, vectors = read_embeddings(run.lake, model_id, run.outputs["embeddings"])
+    version = run.outputs.get("embeddings")
+    size, made_of = embeddings_made_of(run.lake, model_id, version)
     kind = settings.index
     if kind == "auto":
-        kind = "exact" if len(ids) < settings.approximate_from else "ivf"
-    index = GalleryIndex.build(vectors, ids, model_id, kind)
+        kind = "exact" if size < settings.approximate_from else "ivf"
+    if GalleryIndex.stands(local_model_folder(run.lake, model_id), model_id, kind, made_of):
+        return []
+    ids, vectors = read_embeddings(run.lake, model_id, version)
+    index = GalleryIndex.build(vectors, ids, model_id, kind, made_of)
     with tempfile.TemporaryDirectory(prefix="radsim-gallery-") as folder:
         index.save(folder)
         store_model_files(run.lake, model_id, Path(folder))
     if index.kind == "exact":
         why = "" if kind == "exact" else f", since {kind} would gain nothing here"
-        return f"gallery of {len(ids):,} images: exact index{why}"
-    return f"gallery of {len(ids):,} images: {index.kind} index, recall@10 {index.recall:.3f}"
+        return [f"gallery of {size:,} images: exact index{why}"]
+    return [f"gallery of {size:,} images: {index.kind} index, recall@10 {index.recall:.3f}"]

@@ -17,7 +17,7 @@ from pipeline.contracts import whole
 from pipeline.lake import Lake
 from pipeline.lake_run import Run
 from pipeline.manifest_images import ManifestImages, manifest_images
-from pipeline.models import MODEL_FILE, model_path, store_model_files
+from pipeline.models import MODEL_FILE, model_path, store_model_files, weights_digest
 from pipeline.settings import Settings
 from pipeline.splits import patient_keys
 from pipeline.stage_summary import Progress, StageSummary, silent
@@ -95,6 +95,8 @@ def _model_id(images: ManifestImages, settings: Settings) -> str:
         "train": settings.train.model_dump(mode="json"),
         "size": settings.cache.size,
     }
+    if settings.train.weights is not None:
+        made_of["weights"] = weights_digest(settings.train.weights)
     text = json.dumps(made_of, sort_keys=True)
     return f"model-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 

@@ -26,6 +26,8 @@ def gallery(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
             (tmp_path / file.name).write_bytes(file.read_bytes())
 
     monkeypatch.setattr(stage, "read_embeddings", lambda *asked: (ids, unit))
+    monkeypatch.setattr(stage, "embeddings_made_of", lambda *asked: (len(ids), "version 1"))
+    monkeypatch.setattr(stage, "local_model_folder", lambda *asked: tmp_path)
     monkeypatch.setattr(stage, "store_model_files", store)
     return tmp_path
 
@@ -45,7 +47,7 @@ def test_the_index_is_of_the_kind_asked_for_and_its_recall_is_told(
     gallery: Path, settings: dict[str, Any], kind: str
 ) -> None:
     run: Any = SimpleNamespace(lake=None, outputs={"embeddings": 1})
-    note = stage._index_gallery(run, "m", GallerySettings(**settings))
+    [note] = stage._index_gallery(run, "m", GallerySettings(**settings))
     index = GalleryIndex.load(gallery, "m")
     assert index.kind == kind
     assert len(index) == 3_000
@@ -54,3 +56,17 @@ def test_the_index_is_of_the_kind_asked_for_and_its_recall_is_told(
     else:
         assert index.recall >= 0.98
         assert note == f"gallery of 3,000 images: {kind} index, recall@10 {index.recall:.3f}"
+
+
+def test_an_index_that_stands_is_left_until_embeddings_or_kind_change(
+    gallery: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run: Any = SimpleNamespace(lake=None, outputs={})
+    hnsw, exact = GallerySettings(index="hnsw"), GallerySettings()
+    assert stage._index_gallery(run, "m", hnsw)
+    assert stage._index_gallery(run, "m", hnsw) == []
+    assert stage._index_gallery(run, "m", exact)
+    assert stage._index_gallery(run, "m", exact) == []
+    monkeypatch.setattr(stage, "embeddings_made_of", lambda *asked: (3_000, "version 2"))
+    assert stage._index_gallery(run, "m", exact)
+    assert GalleryIndex.load(gallery, "m", "version 2").kind == "exact"

@@ -1,5 +1,6 @@
 """The stages after labelling, on a small site with reports and drawn images."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def settings(road: Any, **changes: dict[str, Any]) -> Settings:
         "images": {"path": road.folder / "images", "list_file": road.folder / "images.csv"},
         "cache": {"size": 48},
         "manifest": {"scheme": "nih14", "train": 0.5, "val": 0.2, "test": 0.3},
-        "train": {"image_size": 32, "dim": 8, "head_epochs": 10, "finetune_epochs": 0},
+        "train": {"backbone": "efficientnet_lite0", "loss": "ml2", "image_size": 32, "dim": 8},
         "evaluate": {"k": 5, "resamples": 100},
     }
     for section, values in changes.items():
@@ -108,6 +109,18 @@ def test_the_whole_road_learns_what_the_reports_say_and_twice_adds_nothing(
         similar(told, str(road.folder / "letter.dcm"), 3)
     with pytest.raises(UserError, match="neither an exam"):
         similar(told, "nobody", 3)
+
+    # An index of other embeddings is refused, and mended by the stage without embedding again.
+    about = road.folder / "lake" / "models" / neighbours.model_id / "gallery.json"
+    told_of_index = json.loads(about.read_text())
+    about.write_text(json.dumps({**told_of_index, "made_of": "others"}))
+    with pytest.raises(UserError, match=r"not of the present embeddings.*run `radsim embed`"):
+        similar(told, "E00", 5)
+    mended = embed(told)
+    assert mended.outcome == "unchanged"
+    assert mended.notes[1] == f"gallery of {EXAMS} images: exact index"
+    assert similar(told, "E00", 5).neighbours == neighbours.neighbours
+    assert len(embed(told).notes) == 1
 
     # E00 keeps its text, E01 gets another: one exam is relabelled, a second release follows.
     reports = [{"exam_id": f"E{n:02d}", "text": "Large pleural effusion."} for n in range(2)]
