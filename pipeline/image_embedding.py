@@ -35,7 +35,8 @@ def embed_image_files(
 
     `images` is a folder of DICOM, PNG or JPEG files, or a CSV with a column `path`, relative to
     its own folder. `model` is a model's file or the folder it lies in. An image goes the way it
-    goes into a lake: the rules of [images], a square of [cache] size, the model's input size.
+    goes into a lake: the rules of [images], a square of the size that the model was trained on
+    ([cache] size where the model does not tell), the model's input size.
 
     `out` gets columns path (as named, or relative to the folder) and embedding (fixed-size list
     of float32, unit length), with the model's id and the SHA-256 of its file in the schema's
@@ -49,16 +50,16 @@ def embed_image_files(
     """
     started = time.monotonic()
     root, names = _named(images)
-    network, metadata = _model(model)
+    network, size, metadata = _model(model, settings.cache.size)
     _make_room(out)
     schema = pa.schema(
         [("path", pa.string()), ("embedding", pa.list_(pa.float32(), network.dim))],
-        metadata={**metadata, "square_size": str(settings.cache.size)},
+        metadata=metadata,
     )
     chunks = [names[at : at + IMAGES_A_CHUNK] for at in range(0, len(names), IMAGES_A_CHUNK)]
     workers = processes(settings.engine.workers) if len(names) >= POOL_FROM else 1
-    rules, size = image_rules(settings.images), settings.cache.size
-    decoded = map_chunks(partial(_decode, root=root, rules=rules, size=size), chunks, workers)
+    decode = partial(_decode, root=root, rules=image_rules(settings.images), size=size)
+    decoded = map_chunks(decode, chunks, workers)
     rejected: list[tuple[str, str]] = []
     done = 0
     try:
@@ -114,8 +115,8 @@ def _named(images: Path) -> tuple[Path, list[str]]:
     return images.resolve().parent, list(rows["path"])
 
 
-def _model(model: Path) -> tuple[Any, dict[str, str]]:
-    """Return the network and what the metadata of the embeddings says of it."""
+def _model(model: Path, default_size: int) -> tuple[Any, int, dict[str, str]]:
+    """Return the network, the square it was trained on, and what the embeddings' metadata says."""
     from training import load_model
     from training.checkpoint import file_digest
 
@@ -126,7 +127,9 @@ def _model(model: Path) -> tuple[Any, dict[str, str]]:
         raise UserError(f"{error}; see --model") from None
     digest = file_digest(file)
     name = told.get("model_id") or f"model-{digest[:12]}"
-    return network, {"model_id": str(name), "model_sha256": digest}
+    size = int(told.get("square_size") or default_size)
+    said = {"model_id": str(name), "model_sha256": digest, "square_size": str(size)}
+    return network, size, said
 
 
 def _decode(

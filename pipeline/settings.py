@@ -228,7 +228,10 @@ class GallerySettings(_Section):
         "auto: exact below approximate_from images, ivf from there on.",
     )
     approximate_from: int = Field(
-        200_000, ge=1_000, description="Images from which auto is approximate."
+        1_000_000,
+        ge=1_000,
+        description="Images from which auto is approximate: the exact index answers in about 30 ms "
+        "among 745,000 and costs nothing to build, ivf takes minutes.",
     )
 
 

@@ -184,6 +184,7 @@ def _save(
         {
             "model_id": model_id,
             "settings": settings.train.model_dump(mode="json"),
+            "square_size": settings.cache.size,
             "manifest_version": images.release.version,
             "manifest_digest": images.release.digest,
             "classes": images.members,

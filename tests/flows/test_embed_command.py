@@ -24,7 +24,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("model")
     network = untrained_model("efficientnet_lite0:levels", dim=8, image_size=32)
-    save_model(network, folder / MODEL_FILE, {"model_id": "model-of-test"})
+    save_model(network, folder / MODEL_FILE, {"model_id": "model-of-test", "square_size": 48})
     return folder
 
 
@@ -61,10 +61,12 @@ def test_a_folder_is_embedded_and_what_is_no_image_is_named(
     assert table.schema.field("embedding").type == pa.list_(pa.float32(), 8)
     metadata = table.schema.metadata
     assert metadata[b"model_id"] == b"model-of-test"
+    # The size the model was trained on, not the one of the settings.
+    assert metadata[b"square_size"] == b"48"
     assert metadata[b"model_sha256"] == file_digest(model / MODEL_FILE).encode()
 
     network, _ = load_model(model / MODEL_FILE)
-    squares = [to_square(read_pixels(folder / name), 256) for name in table["path"].to_pylist()]
+    squares = [to_square(read_pixels(folder / name), 48) for name in table["path"].to_pylist()]
     expected = embed(network, np.stack(squares))
     assert np.allclose(np.stack(table["embedding"].to_numpy()), expected, atol=1e-5)
 

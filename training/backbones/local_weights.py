@@ -23,7 +23,7 @@ def read_weights(file: Path) -> dict[str, torch.Tensor]:
     except Exception as error:  # damaged and pickled files fail in every kind of way
         raise ValueError(
             f"{file} holds no plain tensors (a safetensors file, or a torch file of a state_dict; "
-            "a file with a whole pickled network is not opened)"
+            "a file with a whole pickled network is not opened: save its state_dict() once)"
         ) from error
     if not all(isinstance(tensor, torch.Tensor) for tensor in tensors.values()):
         raise ValueError(f"{file} holds more than tensors; save the network's state_dict alone")

@@ -1,5 +1,6 @@
 """The networks of torchxrayvision: DenseNet-121 and ResNet-50 trained on chest radiographs."""
 
+import warnings
 from pathlib import Path
 from typing import Any, cast
 
@@ -55,7 +56,7 @@ def xrv_backbone(name: str, weights: Path | None) -> tuple[GreyBackbone, int]:
     """Build the network of torchxrayvision's weights `name`, from a file or at random.
 
     The file holds the state_dict: the package's own DenseNet files are whole pickled networks,
-    which are not opened here.
+    which are not opened here; who trusts one saves its `state_dict()` once.
 
     Raises
     ------
@@ -64,7 +65,9 @@ def xrv_backbone(name: str, weights: Path | None) -> tuple[GreyBackbone, int]:
     ModuleNotFoundError
         torchxrayvision is not installed.
     """
-    import torchxrayvision
+    with warnings.catch_warnings():
+        # The package silences all warnings of the process when it is imported.
+        import torchxrayvision
 
     names = sorted(torchxrayvision.models.model_urls)
     if name not in names:
