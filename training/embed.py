@@ -54,7 +54,8 @@ def embed(
         for start in range(0, len(wanted), batch_size):
             part = wanted[start : start + batch_size]
             with torch.inference_mode():
-                result[start : start + len(part)] = apply(load_images(pixels, part, model)).numpy()
+                found = apply(load_images(pixels, part, model).to(model.feature_mean.device))
+            result[start : start + len(part)] = found.cpu().numpy()
             if progress:
                 progress(start + len(part), len(wanted), "embed")
     finally:

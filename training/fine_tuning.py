@@ -51,4 +51,5 @@ def finetune_phase(model: EmbeddingModel, exams: TrainingExams, settings: FitSet
             (model.head, settings.finetune_head_learning_rate),
         ],
         inputs=inputs,
+        ema_decay=settings.ema_decay,
     )

@@ -63,7 +63,10 @@ class FitSettings:
     clip_norm: float = 1.0
     """Largest norm of the gradient."""
     ema_decay: float = 0.97
-    """Decay per step of the running mean of the weights, which is what is evaluated and kept."""
+    """Decay per step of the running mean of the weights while the whole network is trained; the
+    mean is what is evaluated and kept."""
+    head_ema_decay: float = 0.0
+    """The same for the head alone; with 0 its last weights are kept."""
     patience: int = 3
     """Fine-tuning stops after so many epochs without a better validation nDCG@10."""
     per_class: int = 4
@@ -96,6 +99,12 @@ class FitSettings:
         for name, smallest in least.items():
             if getattr(self, name) < smallest:
                 raise ValueError(f"{name} must be at least {smallest}, not {getattr(self, name)}")
-        for name in ("feature_dropout", "finetune_dropout", "ema_decay", "warmup_share"):
+        for name in (
+            "feature_dropout",
+            "finetune_dropout",
+            "ema_decay",
+            "head_ema_decay",
+            "warmup_share",
+        ):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise ValueError(f"{name} must lie in 0..1, below 1, not {getattr(self, name)}")

@@ -86,6 +86,7 @@ def head_phase(
         network=_Dropped(head, settings.feature_dropout),
         rates=[(head, settings.head_learning_rate)],
         inputs=inputs,
+        ema_decay=settings.head_ema_decay,
     )
 
 

@@ -53,6 +53,11 @@ class ProcessingUnit:
         return self._fabric.device
 
     @property
+    def place(self) -> int:
+        """Number of this process among those that train together, from 0."""
+        return self._fabric.global_rank
+
+    @property
     def is_first(self) -> bool:
         """Whether this process is the one that writes and reports."""
         return self._fabric.global_rank == 0

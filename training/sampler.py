@@ -23,7 +23,8 @@ def balanced_batches(
     Parameters
     ----------
     targets
-        `(n, n_classes)` from 0 to 1; an exam has a class when its target is at least 0.5.
+        `(n, n_classes)` from 0 to 1; an exam has a class when its target is at least 0.5, so not
+        when it is NaN (not known).
     normal
         bool `(n,)`.
     batch_size
@@ -54,23 +55,51 @@ def balanced_batches(
     passing = rng.permutation(n_exams)
     position = 0
 
+    batch = _Batch(n_exams)
     batches = []
     for _ in range(max(1, round(n_exams / batch_size))):
-        chosen = np.zeros(n_exams, dtype=bool)
         for number in rng.permutation(len(holders)):
-            rows = holders[number]
-            missing = min(per_class, len(rows)) - int(chosen[rows].sum())
-            if chosen.sum() + max(missing, 0) > batch_size // 2:
+            free = batch.free_of(holders[number])
+            missing = min(per_class, len(holders[number])) - (len(holders[number]) - len(free))
+            if batch.filled + max(missing, 0) > batch_size // 2:
                 break
             if missing > 0:
-                chosen[rng.choice(rows[~chosen[rows]], missing, replace=False)] = True
-        missing = n_normals - int(chosen[normals].sum())
+                batch.take(rng.choice(free, missing, replace=False))
+        free = batch.free_of(normals)
+        missing = n_normals - (len(normals) - len(free))
         if missing > 0:
-            chosen[rng.choice(normals[~chosen[normals]], missing, replace=False)] = True
-        while chosen.sum() < batch_size:
+            batch.take(rng.choice(free, missing, replace=False))
+        while batch.filled < batch_size:
             if position == n_exams:
                 passing, position = rng.permutation(n_exams), 0
-            chosen[passing[position]] = True
-            position += 1
-        batches.append(rng.permutation(np.flatnonzero(chosen)))
+            following = passing[position : position + batch_size - batch.filled]
+            batch.take(batch.free_of(following))
+            position += len(following)
+        batches.append(rng.permutation(batch.rows()))
     return batches
+
+
+class _Batch:
+    """The exams taken so far; one is used for all batches, as an array of all exams is large."""
+
+    def __init__(self, n_exams: int) -> None:
+        self._taken = np.zeros(n_exams, dtype=bool)
+        self._parts: list[np.ndarray] = []
+        self.filled = 0
+
+    def free_of(self, rows: np.ndarray) -> np.ndarray:
+        """Return those of some rows that are not taken."""
+        free: np.ndarray = rows[~self._taken[rows]]
+        return free
+
+    def take(self, rows: np.ndarray) -> None:
+        self._taken[rows] = True
+        self._parts.append(rows)
+        self.filled += len(rows)
+
+    def rows(self) -> np.ndarray:
+        """Return the rows taken, rising, and begin anew."""
+        rows = np.sort(np.concatenate(self._parts))
+        self._taken[rows] = False
+        self._parts, self.filled = [], 0
+        return rows

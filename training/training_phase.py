@@ -37,6 +37,8 @@ class Phase:
     """The trained parts of it with their peak learning rates."""
     inputs: Callable[[np.ndarray, int], torch.Tensor]
     """Positions of training exams and a seed to input; called in the background."""
+    ema_decay: float
+    """Decay per step of the running mean of the weights; with 0 the mean is the last weights."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def train_phase(
     unit, saved = course.unit, course.saved
     model = course.model or phase.network
     optimiser = optimiser_of([*phase.rates, (loss, phase.rates[0][1])], settings)
-    mean = WeightAverage(phase.network, settings.ema_decay)
+    mean = WeightAverage(phase.network, phase.ema_decay)
     if saved is not None:
         saved.restore(optimiser=optimiser, mean=mean.tensors, loss=loss)
     network = unit.setup(phase.network)
@@ -107,7 +109,7 @@ def train_phase(
         started = time.perf_counter()
         with Prefetched(_maker(phase, settings, epoch, unit), numbered) as ready:
             for (number, batch), inputs in ready:
-                torch.manual_seed(step_seed(settings.seed, phase.number, epoch, number))
+                torch.manual_seed(_seed(phase, settings, epoch, number, unit))
                 share = (epoch + number / len(batches)) / phase.epochs
                 with unit.autocast():
                     embeddings = network(inputs.to(unit.device))
@@ -154,14 +156,16 @@ def train_phase(
 def each_epoch(
     epochs: Generator[tuple[PhaseEpoch, WeightAverage], Position, None], phase: str
 ) -> Iterator[PhaseEpoch]:
-    """Run a phase to its end without measuring its epochs."""
+    """Run a phase to its end without measuring its epochs; leave the network its mean weights."""
+    mean = None
     try:
-        passed, _ = next(epochs)
+        passed, mean = next(epochs)
         while True:
             yield passed
-            passed, _ = epochs.send(Position(phase, passed.epoch))
+            passed, mean = epochs.send(Position(phase, passed.epoch))
     except StopIteration:
-        return
+        if mean is not None:
+            mean.take_over()
 
 
 def _maker(
@@ -171,11 +175,20 @@ def _maker(
 
     def make(numbered: tuple[int, np.ndarray]) -> torch.Tensor:
         number, batch = numbered
-        return phase.inputs(
-            unit.share(batch), step_seed(settings.seed, phase.number, epoch, number)
-        )
+        return phase.inputs(unit.share(batch), _seed(phase, settings, epoch, number, unit))
 
     return make
+
+
+def _seed(
+    phase: Phase, settings: FitSettings, epoch: int, number: int, unit: ProcessingUnit
+) -> int:
+    """Return the seed of a step: of its images' variation and the features hidden.
+
+    Several processes must not vary their images alike.
+    """
+    place = () if unit.is_first else (unit.place,)
+    return step_seed(settings.seed, phase.number, epoch, number, *place)
 
 
 def _batches(

@@ -32,6 +32,10 @@ class WeightAverage:
         torch._foreach_lerp_(self._mean, [p.detach() for p in self._parameters], 1.0 - decay)
         self.steps += 1
 
+    def take_over(self) -> None:
+        """Give the model the mean weights for good."""
+        self._write(self._mean)
+
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """Give the model the mean weights for the length of a `with` block."""

@@ -72,6 +72,24 @@ def test_every_loss_trains_a_head_with_soft_and_missing_labels(loss):
     assert ndcg(embeddings, targets, normal) > 0.6
 
 
+def test_the_head_s_mean_weights_lag_behind_its_last_ones():
+    rng = np.random.default_rng(0)
+    features = rng.standard_normal((40, 6)).astype(np.float32)
+    targets, normal = (features[:, :2] > 0).astype(np.float32), np.zeros(40, bool)
+    settings = FitSettings(dim=3, loss="ml2", head_epochs=2, head_learning_rate=0.1)
+
+    def weight(**changes):
+        changed = dataclasses.replace(settings, **changes)
+        return train_head(features, targets, normal, changed).weight
+
+    start, last = weight(head_epochs=0), weight()
+    mean = weight(head_ema_decay=0.9)
+    assert np.abs(mean - start).max() < np.abs(last - start).max()
+    # Of one step the mean takes nine tenths.
+    one, mean_of_one = weight(head_epochs=1), weight(head_epochs=1, head_ema_decay=0.9)
+    assert np.allclose(mean_of_one, start + 0.9 * (one - start), atol=1e-6)
+
+
 def test_arrays_that_do_not_belong_together_are_refused():
     with pytest.raises(ValueError, match="do not belong together"):
         train_head(np.zeros((3, 4), np.float32), np.zeros((2, 1)), np.zeros(3, bool), SETTINGS)

@@ -22,6 +22,18 @@ def test_each_batch_holds_positives_of_drawn_classes_and_normals():
         assert (held >= np.minimum(4, targets.sum(axis=0))).all()
 
 
+def test_an_exam_whose_label_is_not_known_does_not_hold_the_finding():
+    targets, normal = rare_classes()
+    rare = np.flatnonzero(targets[:, 5])
+    targets[rare[2:], 5] = np.nan
+    for batch in balanced_batches(targets, normal, 64, per_class=4):
+        assert np.isin(rare[:2], batch).all()
+        assert normal[batch].sum() >= 16
+    nothing_known = np.full_like(targets, np.nan)
+    (batch, *_) = balanced_batches(nothing_known, normal & False, 64)
+    assert len(np.unique(batch)) == 64
+
+
 def test_same_seed_and_epoch_give_the_same_batches():
     targets, normal = rare_classes()
 
