@@ -5,6 +5,10 @@ a spread that falls off over the directions. Queries are drawn from the same mix
 the gallery. Prints the seconds to build, the effort chosen at build time and its recall of the ten
 nearest, and on the queries: recall again, queries a second in batch, and milliseconds alone.
 
+Measured once, on two cores that six other jobs shared: exact 0.4 s, 76 queries/s, 27.6 ms alone;
+IVF 127 s, recall .990, 1,180 queries/s, 1.2 ms; HNSW 415 s, recall .985, 1,068 queries/s, 1.4 ms;
+1.9 GB. Hence IVF is what `auto` chooses where it does not stay exact.
+
     python tests/benchmarks/index_speed.py [--vectors 745000] [--threads 2]
 """
 
