@@ -14,8 +14,10 @@ class LiftedStructureLoss(nn.Module):
     The generalised form of Hermans et al. 2017 (arXiv 1703.07737, equation 9):
     [log Σ_p exp D_ap + log Σ_n exp(margin − D_an)]₊, the mean over anchors. The form of Song et
     al. 2016, which the library has too, compares each positive pair with every negative pair, a
-    matrix of pairs by pairs that a batch of multi-labelled exams cannot hold. How much is shared
-    makes no difference, nor do the weights of uncertain pairs.
+    matrix of pairs by pairs that a batch of multi-labelled exams cannot hold. In the library's
+    form a sum without a pair counts 0, so an anchor without positives still pushes its negatives
+    and one without negatives still draws its positives; the mean is over all exams of the batch.
+    How much is shared makes no difference, nor do the weights of uncertain pairs.
 
     Parameters
     ----------

@@ -11,6 +11,12 @@ from training.losses.by_name import LOSSES, loss_by_name
 NAN = float("nan")
 DEGENERATE = {
     "identical embeddings": (torch.ones(6, 4), torch.eye(3).repeat(2, 1), torch.zeros(6) > 0),
+    # From 26 rows on torch takes distances by matrix products, whose rounding leaves none at 0.
+    "many identical embeddings": (
+        torch.tensor([[0.3, -1.7, 0.9, 0.2]]).repeat(30, 1),
+        torch.eye(3).repeat(10, 1),
+        torch.zeros(30) > 0,
+    ),
     "embeddings of length zero": (torch.zeros(6, 4), torch.eye(3).repeat(2, 1), torch.zeros(6) > 0),
     "no positive pair": (torch.randn(3, 4), torch.eye(3), torch.zeros(3) > 0),
     "no negative pair": (torch.randn(4, 4), torch.ones(4, 3), torch.zeros(4) > 0),
