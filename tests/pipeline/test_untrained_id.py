@@ -1,12 +1,15 @@
-"""The untrained network's id: one a backbone, one a file of weights."""
+"""Ids of the untrained network and of models: others with another file of weights."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from pipeline.models import untrained_id
 from pipeline.settings import Settings
 from pipeline.settings_file import load_settings
+from pipeline.stages.train import _model_id
 from pipeline.user_error import UserError
 
 
@@ -28,3 +31,13 @@ def test_other_weights_are_another_network(tmp_path: Path) -> None:
 def test_missing_weights_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"cannot be read .*\[train\] weights"):
         untrained_id(of(tmp_path / "none"))
+
+
+def test_a_model_trained_from_other_weights_of_the_same_name_is_another(tmp_path: Path) -> None:
+    images: Any = SimpleNamespace(release=SimpleNamespace(digest="d"))
+    file = tmp_path / "weights"
+    file.write_bytes(b"1")
+    first = _model_id(images, of(file))
+    assert _model_id(images, of(file)) == first
+    file.write_bytes(b"2")
+    assert _model_id(images, of(file)) != first
