@@ -6,16 +6,26 @@ from torch import nn
 def network_stages(network: nn.Module) -> tuple[tuple[str, ...], ...]:
     """Return the names of the network's parts in their order, each a stage of its own.
 
-    Lists and sequences of blocks are taken apart once; parts without weights are left out.
+    Lists and sequences of blocks are taken apart once, as is a part that holds most of the weights
+    (a transformer's encoder) before that; parts without weights are left out.
     """
-    stages = []
+    parts = []
     for name, part in network.named_children():
+        inside = [(f"{name}.{inner}", block) for inner, block in part.named_children()]
+        whole = isinstance(part, (nn.Sequential, nn.ModuleList))
+        parts += inside if not whole and 2 * _weights(part) > _weights(network) else [(name, part)]
+    stages = []
+    for name, part in parts:
         if isinstance(part, (nn.Sequential, nn.ModuleList)):
-            inner = [(f"{name}.{number}", block) for number, block in part.named_children()]
+            blocks = [(f"{name}.{number}", block) for number, block in part.named_children()]
         else:
-            inner = [(name, part)]
-        stages += [(n,) for n, block in inner if any(True for _ in block.parameters())]
+            blocks = [(name, part)]
+        stages += [(n,) for n, block in blocks if _weights(block)]
     return tuple(stages)
+
+
+def _weights(part: nn.Module) -> int:
+    return sum(weight.numel() for weight in part.parameters())
 
 
 def first_convolution(network: nn.Module) -> str:

@@ -80,10 +80,7 @@ def xrv_backbone(name: str, weights: Path | None) -> tuple[GreyBackbone, int]:
         stem, ignored = "features.conv0", ["classifier.", "op_threshs"]
     if weights is not None:
         load_weights(network, weights, read_weights(weights), stem, ignored)
-    parts = network.features if isinstance(network, PooledFeatures) else network
-    prefix = "features." if parts is not network else ""
-    stages = tuple((f"{prefix}{part}",) for (part,) in network_stages(parts))
-    return GreyBackbone(network, MEAN, STD, stages), int(n_features)
+    return GreyBackbone(network, MEAN, STD, network_stages(network)), int(n_features)
 
 
 def _resnet50() -> tuple[nn.Module, int, str, list[str]]:

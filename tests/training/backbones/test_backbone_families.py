@@ -86,8 +86,11 @@ def test_xrv_network_gives_the_features_of_the_package_in_its_own_scale(tmp_path
         expected = network.features2(IMAGES * 2048 - 1024)
         assert torch.allclose(grey.eval()(IMAGES), expected, rtol=1e-3, atol=1e-3)
     assert n_features == 1024
-    grey.freeze(1)
+    # Stem and its normalisation, first block of layers.
+    grey.freeze(3)
     assert not grey.network.features.conv0.weight.requires_grad
+    assert not grey.network.features.denseblock1.denselayer6.conv1.weight.requires_grad
+    assert grey.network.features.transition1.conv.weight.requires_grad
     assert grey.network.features.denseblock4.denselayer1.conv1.weight.requires_grad
 
 
