@@ -29,10 +29,11 @@ class ProxyAnchorLoss(nn.Module):
     n_classes, dim
         Classes of the targets, length of the embedding.
     alpha, margin
-        α and δ; the paper's values.
+        α and δ. The paper has 32 and 0.1; with heads on frozen features of NIH radiographs 32 fell
+        far behind 8 on held-out training patients (.34 against .39 nDCG@10), hence the default.
     """
 
-    def __init__(self, n_classes: int, dim: int, alpha: float = 32.0, margin: float = 0.1) -> None:
+    def __init__(self, n_classes: int, dim: int, alpha: float = 8.0, margin: float = 0.1) -> None:
         super().__init__()
         self.proxies = nn.Parameter(torch.empty(n_classes + 1, dim))
         nn.init.kaiming_normal_(self.proxies, mode="fan_out")
