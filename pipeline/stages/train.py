@@ -60,7 +60,8 @@ def train(settings: Settings, *, progress: Progress = silent, force: bool = Fals
         state = run.lake.state_folder
         run_folder, log_folder = state / "training" / model_id, state / "tensorboard" / model_id
         if force:
-            shutil.rmtree(run_folder, ignore_errors=True)
+            for stale in (run_folder, log_folder):
+                shutil.rmtree(stale, ignore_errors=True)
         fitted = _fit(images, groups, rows, validation, settings, progress, run_folder, log_folder)
         with tempfile.TemporaryDirectory(prefix="radsim-model-") as folder:
             digest = _save(fitted.model, Path(folder), model_id, images, settings)
