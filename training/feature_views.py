@@ -1,5 +1,6 @@
 """A backbone's features of images, computed once, of each image under several variations."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from training.augmentation import Augmentation
 from training.embed import Progress, load_images, load_pixels
 from training.embedding_model import EmbeddingModel
 from training.kept_features import KeptFeatures
+from training.prefetch import Prefetched
 
 
 def feature_views(
@@ -37,7 +39,8 @@ def feature_views(
     n_views
         Views of each image. The variation of a batch is seeded with (seed, view, its first row).
     progress
-        Called with (images done, images in all, "features"), counting each view.
+        Called with (images done, images in all, what is being done and how fast), counting each
+        view.
     augmentation
         The variation; `Augmentation()` when None.
     keep_in
@@ -55,29 +58,34 @@ def feature_views(
     shape = (n_views, len(wanted), model.n_features)
     kept = KeptFeatures(keep_in, shape) if keep_in is not None and len(wanted) else None
     result = np.empty(shape, dtype=np.float32) if kept is None else kept.array
+    done = 0 if kept is None else kept.filled
+    starts = [(view, n) for view in range(n_views) for n in range(0, len(wanted), batch_size)]
+    missing = [(view, n) for view, n in starts if view * len(wanted) + n >= done]
+
+    def images_of(batch: tuple[int, int]) -> torch.Tensor:
+        view, start = batch
+        part = wanted[start : start + batch_size]
+        if view == 0:
+            return load_images(pixels, part, model)
+        generator = torch.Generator().manual_seed(step_seed(seed, view, start))
+        images = vary(load_pixels(pixels, part), model.image_size, generator)
+        return images.contiguous(memory_format=torch.channels_last)
+
     training = model.training
     model.eval().to(memory_format=torch.channels_last)
     device = model.feature_mean.device
+    before, began = done, time.perf_counter()
     try:
-        for view in range(n_views):
-            for start in range(0, len(wanted), batch_size):
-                part = wanted[start : start + batch_size]
-                done = view * len(wanted) + start + len(part)
-                if kept is not None and done <= kept.filled:
-                    continue
-                if view == 0:
-                    images = load_images(pixels, part, model)
-                else:
-                    generator = torch.Generator().manual_seed(step_seed(seed, view, start))
-                    images = vary(load_pixels(pixels, part), model.image_size, generator)
-                    images = images.contiguous(memory_format=torch.channels_last)
-                with torch.no_grad():
-                    found = model.backbone(images.to(device))
-                result[view, start : start + len(part)] = found.float().cpu().numpy()
+        with Prefetched(images_of, missing) as ready, torch.no_grad():
+            for (view, start), images in ready:
+                found = model.backbone(images.to(device))
+                result[view, start : start + len(images)] = found.float().cpu().numpy()
+                done += len(images)
                 if kept is not None:
                     kept.fill(done)
                 if progress:
-                    progress(done, n_views * len(wanted), "features")
+                    speed = (done - before) / max(time.perf_counter() - began, 1e-9)
+                    progress(done, shape[0] * shape[1], f"features, {speed:,.0f} images/s")
     finally:
         model.train(training)
     return result

@@ -85,7 +85,8 @@ def train_phase(
     phase
         What is trained.
     loss
-        Takes (embeddings, targets, normal); its own parameters are trained with the first rate.
+        Takes (embeddings, targets, normal); its own parameters are trained with the last rate,
+        the head's.
     targets, normal
         `(n, n_classes)` and `(n,)` of the training exams.
     standing
@@ -93,7 +94,7 @@ def train_phase(
     """
     unit, saved = course.unit, course.saved
     model = course.model or phase.network
-    optimiser = optimiser_of([*phase.rates, (loss, phase.rates[0][1])], settings)
+    optimiser = optimiser_of([*phase.rates, (loss, phase.rates[-1][1])], settings)
     mean = WeightAverage(phase.network, phase.ema_decay)
     if saved is not None:
         saved.restore(optimiser=optimiser, mean=mean.tensors, loss=loss)

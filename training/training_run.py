@@ -175,9 +175,6 @@ class TrainingRun:
         epochs = train_phase(
             phase, self.loss, self.targets, self.normal, settings, course, self.position
         )
-        # An early stop: the run was killed after its last epoch was measured.
-        if self._is_over(self.position.epoch):
-            return
         try:
             passed, mean = next(epochs)
             while True:

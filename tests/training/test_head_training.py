@@ -36,8 +36,13 @@ def test_views_are_the_image_itself_and_its_variations(tiny_backbone, marked_ima
     assert np.allclose(views[0, 1], alone[0, 0], atol=1e-6)
     assert not np.allclose(views[1], views[0])
     assert not np.allclose(views[1], views[2])
-    again = feature_views(model, marked_images[0], rows, n_views=3, batch_size=2)
+    seen = []
+    again = feature_views(
+        model, marked_images[0], rows, 3, batch_size=2, progress=lambda *call: seen.append(call)
+    )
     assert np.array_equal(views, again)
+    assert [call[:2] for call in seen] == [(n, 9) for n in (2, 3, 5, 6, 8, 9)]
+    assert all("images/s" in call[2] for call in seen)
     with pytest.raises(ValueError, match="at least 1 view"):
         feature_views(model, marked_images[0], rows, n_views=0)
 

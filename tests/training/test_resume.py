@@ -76,6 +76,35 @@ def test_killed_at_any_step_gives_the_same_model(
     assert told(resumed.kept) == told(whole.kept)
 
 
+@pytest.mark.parametrize("step", [7, 8, 10, 11])
+def test_a_run_that_would_stop_early_does_so_after_a_kill(
+    tiny_backbone, marked_images, tmp_path, monkeypatch, step
+):
+    # Steps this long spoil the network.
+    settings = dataclasses.replace(
+        SETTINGS,
+        finetune_epochs=6,
+        patience=2,
+        backbone_learning_rate=10.0,
+        finetune_head_learning_rate=10.0,
+    )
+    whole = fit(*marked_images, TRAIN, VALIDATION, settings)
+    assert 3 <= len(whole.history) < 7
+    steps = 6 + 3 * (len(whole.history) - 1)
+    with monkeypatch.context() as patched:
+        killed_at(patched, step)
+        with pytest.raises(KilledError):
+            fit(*marked_images, TRAIN, VALIDATION, settings, run_folder=tmp_path, save_every=0)
+    taken = killed_at(monkeypatch, 10**9)
+    resumed = fit(*marked_images, TRAIN, VALIDATION, settings, run_folder=tmp_path)
+    assert taken[0] == steps - step
+    assert [e.validation_ndcg for e in resumed.history] == [
+        e.validation_ndcg for e in whole.history
+    ]
+    expected = whole.model.state_dict()
+    assert all(torch.equal(tensor, expected[n]) for n, tensor in resumed.model.state_dict().items())
+
+
 def test_a_finished_run_trains_no_more(tiny_backbone, marked_images, tmp_path, monkeypatch):
     first = fit(
         *marked_images, TRAIN, VALIDATION, SETTINGS, run_folder=tmp_path, save_every=0
