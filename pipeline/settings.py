@@ -146,6 +146,7 @@ class TrainSettings(_Section):
     loss_options: dict[str, float] = Field(
         default_factory=dict, description="Numbers that the loss takes, such as temperature."
     )
+    normals_similar: bool = Field(True, description="Normal exams are one another's positives.")
     class_weighting: Literal["none", "rarity"] = Field(
         "none", description="rarity: rare findings count more in label similarity."
     )
