@@ -66,7 +66,8 @@ class FitSettings:
     """Decay per step of the running mean of the weights while the whole network is trained; the
     mean is what is evaluated and kept."""
     head_ema_decay: float = 0.0
-    """The same for the head alone; with 0 its last weights are kept."""
+    """The same for the head alone; with 0 its last weights are kept. On the NIH images 0.97
+    changed nDCG@10 by -0.0003 (95 % interval by patient -0.0014 to 0.0006)."""
     patience: int = 3
     """Fine-tuning stops after so many epochs without a better validation nDCG@10."""
     per_class: int = 4

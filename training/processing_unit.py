@@ -1,8 +1,9 @@
 """Where training computes: device, precision and, with several processes, their batch.
 
-Lightning Fabric does the work. Several processes (started by `torchrun`) each embed their part of
-a batch; the embeddings are gathered with their gradients, so that a pair loss sees all pairs of
-the whole batch and the result is that of one process.
+Lightning Fabric does the work. Several processes (a script that calls `fit`, started by
+`torchrun`) each embed their part of a batch; the embeddings are gathered with their gradients, so
+that a pair loss sees all pairs of the whole batch and the result is that of one process. Features
+for the head are computed by each process for itself. The stage `train` is one process.
 """
 
 from contextlib import AbstractContextManager
