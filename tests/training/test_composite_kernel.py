@@ -80,6 +80,27 @@ def test_exams_without_labels_help_at_five_in_a_hundred_labelled():
     assert np.mean(gains) > 0
 
 
+def test_weights_and_kernel_are_those_of_the_formula():
+    places, kind = problem(n=12)
+    rows = np.arange(12)
+    similar, dissimilar = (pairs_of(kind, rows, same) for same in (True, False))
+    kernel = linear(places, places)
+    found = CompositeKernel.fit([kernel], similar, dissimilar, balance=0.8)
+    values, vectors = np.linalg.eigh(kernel)
+    kept = [j for j in reversed(range(12)) if values[j] > 1e-4 * values[-1]]
+    basis = [vectors[:, j] * np.sqrt(12) for j in kept]
+    raw = []
+    for v in basis:
+        near = sum((v[a] - v[b]) ** 2 for a, b in similar) / len(similar)
+        far = sum((v[a] - v[b]) ** 2 for a, b in dissimilar) / len(dissimilar)
+        raw.append(max(0.8 * far - near, 0.0))
+    assert found.weights == pytest.approx(np.array(raw) / np.linalg.norm(raw))
+    whole = sum(w * np.outer(v, v) for w, v in zip(found.weights, basis, strict=True))
+    length = np.sqrt(np.diag(whole))
+    embeddings = found.embed([kernel])
+    assert np.allclose(embeddings @ embeddings.T, whole / np.outer(length, length), atol=1e-5)
+
+
 @settings(deadline=None, max_examples=20, derandomize=True)
 @given(seed=st.integers(0, 99), n=st.integers(4, 20))
 def test_the_kernel_is_positive_semi_definite_and_weights_are_not_negative(seed, n):

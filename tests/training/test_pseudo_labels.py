@@ -57,24 +57,23 @@ def test_without_labelled_or_unlabelled_exams_nothing_is_guessed():
 
 
 def test_unlabelled_exams_help_where_the_few_labelled_ones_do_not_show_the_classes():
+    # 12 of 300 are labelled. Either way an epoch is one batch: the gain is not that of more steps.
     rng = np.random.default_rng(0)
-    kind = np.arange(600) % 3
-    features = rng.standard_normal((600, 30)).astype(np.float32)
+    kind = np.arange(300) % 3
+    features, fresh = rng.standard_normal((2, 300, 30)).astype(np.float32)
     features[:, :3] += 5 * CORNERS[kind]
-    targets, normal = np.eye(3, dtype=np.float32)[kind][:, :2], kind == 2
-    hidden = np.arange(600) >= 12
+    fresh[:, :3] += 5 * CORNERS[kind]
+    targets, normal = CORNERS[kind][:, :2], kind == 2
+    hidden = np.arange(300) >= 12
     told = targets.copy()
     told[hidden] = np.nan
-    settings = FitSettings(dim=8, head_epochs=300, head_learning_rate=1e-2, feature_dropout=0.2)
+    settings = FitSettings(dim=8, head_epochs=200, head_learning_rate=1e-2, feature_dropout=0.2)
 
     def same_kind(rounds):
         head = train_with_unlabelled(features, told, normal & ~hidden, settings, rounds, k=5)
-        fresh = rng.standard_normal((300, 30)).astype(np.float32)
-        which = np.arange(300) % 3
-        fresh[:, :3] += 5 * CORNERS[which]
         products = head.embed(fresh) @ head.embed(fresh).T
         np.fill_diagonal(products, -2)
         nearest = np.argsort(-products, axis=1)[:, :10]
-        return (which[nearest] == which[:, None]).mean()
+        return (kind[nearest] == kind[:, None]).mean()
 
-    assert same_kind(1) > same_kind(0) + 0.05
+    assert same_kind(1) > same_kind(0) + 0.03
