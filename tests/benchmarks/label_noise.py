@@ -4,12 +4,12 @@
 
 Exams of 10 findings and normals; features are the sum of their findings' directions and noise. A
 linear head is trained on spoilt labels and judged by nDCG@10 with the true ones on fresh exams, the
-mean of 3 seeds.
+mean of 2 seeds.
 
 - «flipped»: a share of the positive labels is dropped, and a tenth of that share of negatives set;
 - «uncertain»: a share of all positive labels, and as many negative ones, is given as uncertain
   (0.5), as reports that hedge; the truth of these is a coin. Trained with pairs that rest on
-  uncertain labels counting fully, a quarter, and not at all.
+  uncertain labels counting fully, and a quarter.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ import numpy as np
 
 from training.allocator import ensure_allocator
 
-FINDINGS, FEATURES, TRAIN, TEST, SEEDS = 10, 60, 800, 400, 3
+FINDINGS, FEATURES, TRAIN, TEST, SEEDS = 10, 60, 800, 400, 2
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4)
 
 
@@ -53,8 +53,8 @@ def trials() -> Iterator[tuple[str, str, float, float]]:
     for share in SHARES:
         for loss in ("ml2", "ml2plus", "supcon", "bce"):
             yield "flipped", loss, 1.0, share
-        for loss in ("ml2", "ml2plus", "supcon"):
-            for weight in (1.0, 0.25, 0.0):
+        for loss in ("ml2", "supcon"):
+            for weight in (1.0, 0.25):
                 yield "uncertain", loss, weight, share
 
 
@@ -78,7 +78,7 @@ def main() -> None:
                 told.sum(axis=1) == 0 if kind == "flipped" else normal & (told == 0).all(1)
             )
             settings = FitSettings(
-                dim=32, loss=loss, uncertain_weight=weight, head_epochs=40, seed=seed
+                dim=64, loss=loss, uncertain_weight=weight, head_epochs=150, seed=seed
             )
             head = train_head(features, told, told_normal, settings)
             fresh, truth, healthy = exams(TEST, rng, directions)
