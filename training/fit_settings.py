@@ -32,7 +32,9 @@ class FitSettings:
     uncertain_weight: float = 1.0
     """Weight of a pair whose similarity rests on uncertain labels alone, see `LabelSimilarity`."""
     feature_views: int = 1
-    """Varied views of each training image whose features the head is trained on."""
+    """Views of each training image whose features the head is trained on: the image itself and
+    varied ones. On the NIH images 3 in place of 1 changed nDCG@10 by -0.005 (95 % interval by
+    patient -0.013 to 0.001)."""
     head_epochs: int = 100
     """Passes over the cached features when the head is trained."""
     head_batch_size: int = 256
