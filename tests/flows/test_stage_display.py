@@ -65,6 +65,7 @@ def test_on_a_terminal_there_is_a_bar_with_its_note() -> None:
     assert "train" in _written(err)
     assert "3/12" in _written(err)
     assert "epoch 3" in _written(err)
+    assert "left" in _written(err)
 
 
 def test_progress_of_unknown_length() -> None:
