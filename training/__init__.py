@@ -1,9 +1,9 @@
 """Images and labels to an embedding, and the measure of that embedding.
 
 A library of its own: it knows torch and numpy, no storage and no scheduler. The names offered
-here are imported on first use, so that `import training` costs nothing. Two functions have the
-name of their module and are imported from it: `from training.fit import fit` and
-`from training.embed import embed`.
+here are imported on first use, so that `import training` costs nothing. Three functions have the
+name of their module and are imported from it: `from training.fit import fit`,
+`from training.embed import embed` and `from training.pseudo_labels import pseudo_labels`.
 """
 
 from importlib import import_module
@@ -12,6 +12,7 @@ from typing import Any
 # Offered name -> module that defines it.
 _OFFERED = {
     "ALLOCATOR_ENVIRONMENT": "training.allocator",
+    "CompositeKernel": "training.composite_kernel",
     "EmbeddingModel": "training.embedding_model",
     "Figure": "training.evaluate",
     "FitResult": "training.fit",
@@ -28,6 +29,7 @@ _OFFERED = {
     "random_embedding": "training.evaluate",
     "recall_at_k": "training.own_recall",
     "save_model": "training.checkpoint",
+    "train_with_unlabelled": "training.pseudo_labels",
     "training_targets": "training.targets",
     "untrained_model": "training.embedding_model",
 }
