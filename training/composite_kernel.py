@@ -7,6 +7,10 @@ each give a kernel, and what matters of them is learned from the pairs whose lab
 clustered, the clusters make a composite, an orthogonal basis of it is weighed so that similar
 pairs are near and dissimilar pairs far, and new exams enter by the Nyström method. **Our
 reading** of each step is in `CompositeKernel.fit`.
+
+**Measured** (tests/benchmarks/semi_supervised.py, NIH images, two seeds): against the trained head
+that it adjusts, no difference at 10 % labelled, a loss of 0.02 to 0.04 nDCG@10 from 25 % on. The
+basis of equal variance is what costs: the head's kernel alone loses as much at 50 %.
 """
 
 from collections.abc import Sequence
