@@ -145,7 +145,7 @@ def show(found: dict[Any, np.ndarray], folds: list[np.ndarray], patients: np.nda
     """Print the table of nDCG@10 and of differences."""
     from training.bootstrap import mean_interval, paired_difference_interval
 
-    print("| labelled | way | nDCG@10 | against labelled only | better in | against as many steps |")
+    print("| labelled | way | nDCG@10 | vs labelled only | better in | vs as many steps |")
     print("| --- | --- | --- | --- | --- | --- |")
     for share in SHARES:
         for name in NAMES:
