@@ -49,4 +49,4 @@ def test_an_example_runs(
 
 def test_there_are_examples_of_labelling_and_of_training() -> None:
     assert any("RuleLabeler" in example for example in EXAMPLES)
-    assert any("ML2Loss" in example for example in EXAMPLES)
+    assert any("ml2plus" in example for example in EXAMPLES)

@@ -50,7 +50,7 @@ def settings_of(folder: Path, **changes: dict[str, Any]) -> Settings:
         "cache": {"size": 48},
         "engine": {"workers": 1},
         "manifest": {"scheme": "nih14", "train": 0.8, "val": 0.1, "test": 0.1},
-        "train": {"image_size": 32, "dim": 8, "head_epochs": 10, "finetune_epochs": 0},
+        "train": {"image_size": 32, "dim": 8, "loss": "ml2", "head_epochs": 150},
     }
     for section, values in changes.items():
         given[section] = {**given.get(section, {}), **values}
