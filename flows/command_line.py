@@ -16,6 +16,9 @@ from flows.commands import (
     compare_command,
     demo_command,
     diff_command,
+    history_commands,
+    manifest_command,
+    migrate_command,
     road_commands,
     score_command,
     serve_command,
@@ -39,6 +42,9 @@ app = typer.Typer(
 settings_commands.add_to(app)
 road_commands.add_to(app)
 asking_commands.add_to(app)
+history_commands.add_to(app)
+manifest_command.add_to(app)
+migrate_command.add_to(app)
 change_command.add_to(app)
 compare_command.add_to(app)
 score_command.add_to(app)

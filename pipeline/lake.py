@@ -16,6 +16,7 @@ import pyarrow.dataset as ds
 from pyarrow import fs
 
 from data_contracts import schemas
+from pipeline.layout import layout_of, mark_layout, refuse_other_layout
 from pipeline.object_store import arrow_file_system, failures_of, refuse_unknown_store
 from pipeline.settings import Settings
 from pipeline.user_error import UserError
@@ -31,23 +32,33 @@ class Lake:
     which two writers of a table are told apart. `storage_options` are deltalake's; what they leave
     open comes from the environment (``AWS_ENDPOINT_URL``, ``AWS_REGION``, keys ...).
 
+    A lake of another layout than this RadSim's is refused when it is first looked into, unless
+    `any_layout` (see `pipeline.layout`).
+
     Raises
     ------
     UserError
         The root is a URL of no supported store.
     """
 
-    def __init__(self, root: str | Path, storage_options: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        root: str | Path,
+        storage_options: dict[str, str] | None = None,
+        *,
+        any_layout: bool = False,
+    ) -> None:
         self.root = str(root).rstrip("/")
         self.storage_options = storage_options or {}
+        self.any_layout = any_layout
         self.is_local = "://" not in self.root
         if not self.is_local:
             refuse_unknown_store(self.root)
 
     @classmethod
-    def of(cls, settings: Settings) -> "Lake":
+    def of(cls, settings: Settings, *, any_layout: bool = False) -> "Lake":
         """Return the lake that the settings name."""
-        return cls(settings.lake.root, settings.lake.storage_options)
+        return cls(settings.lake.root, settings.lake.storage_options, any_layout=any_layout)
 
     def __repr__(self) -> str:
         return f"Lake({self.root!r})"
@@ -66,8 +77,35 @@ class Lake:
         return f"{self.root}/tables/{name}"
 
     def files(self) -> tuple[fs.FileSystem, str]:
-        """Return the file system of releases and models, and the root's path in it."""
+        """Return the file system of releases and models, and the root's path in it.
+
+        Raises
+        ------
+        UserError
+            The lake has another layout than this RadSim's.
+        """
+        if not self.any_layout:
+            refuse_other_layout(self.root, self._layout)
         return self._files
+
+    @property
+    def layout(self) -> int | None:
+        """Return the number of the lake's layout, None where there is no lake yet."""
+        filesystem, root = self._files
+        with self.reached():
+            return layout_of(filesystem, root)
+
+    @cached_property
+    def _layout(self) -> int | None:
+        return self.layout
+
+    def mark(self, layout: int) -> None:
+        """Write down that the lake has this layout."""
+        filesystem, root = self._files
+        with self.reached():
+            if self.is_local:
+                filesystem.create_dir(root, recursive=True)
+            mark_layout(filesystem, root, layout)
 
     @cached_property
     def _files(self) -> tuple[fs.FileSystem, str]:
@@ -87,9 +125,12 @@ class Lake:
         ------
         deltalake.exceptions.TableNotFoundError
             It does not exist.
+        UserError
+            The lake has another layout than this RadSim's.
         """
         from deltalake import DeltaTable
 
+        self.files()
         with self.reached():
             return DeltaTable(
                 self.table_uri(name), version=version, storage_options=self.storage_options
@@ -147,8 +188,29 @@ class Lake:
         where
             A pyarrow dataset expression that rows must satisfy.
         version
-            The Delta version; the current one by default.
+            The Delta version, as `radsim history` lists them; the current one by default.
+
+        Raises
+        ------
+        UserError
+            The table has no such version, or its files were removed by `radsim vacuum` or
+            `radsim forget`.
         """
+        from deltalake.exceptions import DeltaError
+
+        try:
+            return self._read(name, columns, where, version)
+        except (FileNotFoundError, DeltaError):
+            if version is None:
+                raise
+            raise UserError(
+                f"{self.root}: version {version} of {name} cannot be read: it never was, or "
+                f"`radsim vacuum` or `radsim forget` removed it; see `radsim history {name}`"
+            ) from None
+
+    def _read(
+        self, name: str, columns: list[str] | None, where: Any, version: int | None
+    ) -> pa.Table:
         dataset = self.dataset(name, version)
         declared = schemas.FIXED.get(name)
         if dataset is None:

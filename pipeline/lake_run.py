@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from data_contracts import schemas
 from pipeline.lake import Lake
+from pipeline.layout import LAYOUT, TABLE_PROPERTIES
 from pipeline.stage_summary import StageSummary
 from pipeline.user_error import UserError
 
@@ -52,8 +53,11 @@ class Run:
         self._tables: dict[str, DeltaTable | None] = {}
 
     def __enter__(self) -> "Run":
+        self.lake.files()
         if self.lake.is_local:
             self._lock = _locked(self.lake)
+        if self.lake.layout is None:
+            self.lake.mark(LAYOUT)
         self._ledger = self.lake.table_if_any("runs")
         self.current = self.lake.versions(self._ledger) if self._ledger else {}
         return self
@@ -125,6 +129,18 @@ class Run:
                 target_alias="row",
                 commit_properties=_without_retry(),
             ).when_matched_delete().execute()
+        self.outputs[name] = table.version()
+
+    def configure(self, name: str, properties: dict[str, str]) -> None:
+        """Give a table Delta properties that it does not have yet."""
+        table = self._table(name)
+        assert table is not None
+        if properties.items() <= table.metadata().configuration.items():
+            return
+        with self._alone():
+            table.alter.set_table_properties(
+                properties, raise_if_not_exists=False, commit_properties=_without_retry()
+            )
         self.outputs[name] = table.version()
 
     def publish(self, name: str, version: int) -> None:
@@ -255,6 +271,7 @@ class Run:
                     self.lake.table_uri(name),
                     rows,
                     mode="error",
+                    configuration=dict(TABLE_PROPERTIES),
                     storage_options=self.lake.storage_options,
                     writer_properties=properties,
                     commit_properties=_without_retry(),

@@ -8,6 +8,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -80,6 +81,23 @@ def current_release(lake: Lake) -> Release:
     return published[-1]
 
 
+def release_of(lake: Lake, version: int) -> Release:
+    """Return a release by its number.
+
+    Raises
+    ------
+    UserError
+        There is none of that number.
+    """
+    published = {release.version: release for release in releases(lake)}
+    if version not in published:
+        raise UserError(
+            f"{lake.root} has no manifest {version}; its manifests are "
+            f"{', '.join(str(number) for number in published) or 'none yet'}"
+        )
+    return published[version]
+
+
 def read_manifest(lake: Lake, release: Release) -> pa.Table:
     """Return a release's rows, with its schema metadata.
 
@@ -109,6 +127,16 @@ def manifest_metadata(manifest: pa.Table) -> dict:
     """Return what a manifest says of itself: scheme, classes, vocabulary hash, source versions."""
     told: dict = json.loads(manifest.schema.metadata[METADATA_KEY])
     return told
+
+
+def split_sizes(manifest: pa.Table) -> list[dict[str, Any]]:
+    """Return a row a split of a manifest: its exams and images."""
+    frame = manifest.select(["split", "exam_id", "image_id"]).to_pandas()
+    sizes = frame.groupby("split").agg(exams=("exam_id", "nunique"), images=("image_id", "size"))
+    return [
+        {"split": name, **{key: int(value) for key, value in row.items()}}
+        for name, row in sizes.iterrows()
+    ]
 
 
 def publish_manifest(run: Run, rows: pa.Table, told: dict) -> Release:

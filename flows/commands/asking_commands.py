@@ -1,4 +1,4 @@
-"""Commands that ask and change nothing: explain, similar, manifest."""
+"""Commands that ask and change nothing: explain, similar."""
 
 import sys
 from pathlib import Path
@@ -15,7 +15,7 @@ from pipeline.user_error import UserError
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    for command in (explain, similar, manifest):
+    for command in (explain, similar):
         app.command()(reporting_errors(command))
 
 
@@ -60,30 +60,3 @@ def similar(
     console.print(figure_table([{c: row[c] for c in columns} for row in found.neighbours]))
     if found.sheet is not None:
         console.print(f"contact sheet: {found.sheet}", markup=False, soft_wrap=True)
-
-
-def manifest(
-    config: ConfigOption = None, lake: LakeOption = None, assignments: SetOption = None
-) -> None:
-    """List the manifests of the lake, the last one at the end."""
-    settings = settings_request(config, lake, assignments).load()
-    from pipeline.lake import Lake
-    from pipeline.manifests import releases
-
-    found = releases(Lake.of(settings))
-    if not found:
-        raise UserError(f"{settings.lake.root} has no manifest yet; run `radsim link` first")
-    console = output_console()
-    rows = [
-        {
-            "version": release.version,
-            "created": release.created_at.strftime("%Y-%m-%d %H:%M"),
-            "images": release.rows,
-            "exams": release.exams,
-            "scheme": release.scheme,
-            "digest": release.digest[:12],
-        }
-        for release in found
-    ]
-    console.print(figure_table(rows))
-    console.print(f"last: {found[-1].path}", markup=False, soft_wrap=True)

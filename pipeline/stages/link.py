@@ -14,7 +14,7 @@ from pipeline.contracts import checked
 from pipeline.labelling import label_scheme, site_vocabulary
 from pipeline.lake import Lake, require
 from pipeline.lake_run import Run
-from pipeline.manifests import current_release, publish_manifest, read_manifest
+from pipeline.manifests import current_release, publish_manifest, read_manifest, split_sizes
 from pipeline.quarantine import file_away, rejected_rows
 from pipeline.settings import Settings
 from pipeline.splits import split_patients
@@ -67,7 +67,7 @@ def link(settings: Settings, *, progress: Progress = silent, force: bool = False
             counts,
             parts=("linked", "unlinked"),
             notes=notes or (f"manifest {run.current['manifest']} stands",),
-            figures={"splits": _split_sizes(held.kept)},
+            figures={"splits": split_sizes(held.kept)},
         )
 
 
@@ -198,15 +198,6 @@ def _told(run: Run, scheme: Scheme) -> dict[str, Any]:
         "vocabulary_hash": labels["vocabulary_hash"][0].as_py() if labels.num_rows else None,
         "tables": dict(run.inputs),
     }
-
-
-def _split_sizes(manifest: pa.Table) -> list[dict[str, Any]]:
-    frame = manifest.select(["split", "exam_id", "image_id"]).to_pandas()
-    sizes = frame.groupby("split").agg(exams=("exam_id", "nunique"), images=("image_id", "size"))
-    return [
-        {"split": name, **{key: int(value) for key, value in row.items()}}
-        for name, row in sizes.iterrows()
-    ]
 
 
 def _nullable(kind: pa.DataType) -> pd.api.extensions.ExtensionDtype | None:

@@ -20,6 +20,7 @@ from pyarrow import fs
 
 from pipeline.lake import Lake
 from pipeline.lake_run import Run
+from pipeline.layout import LAYOUT
 from pipeline.manifests import publish_manifest, read_manifest, releases
 from pipeline.models import local_model_folder, store_model_files
 from pipeline.object_store import arrow_file_system, failures_of
@@ -171,6 +172,14 @@ def test_a_run_that_dies_is_invisible_and_the_next_one_starts_clean(lake: Lake) 
     assert patients(lake) == ["a"]
     committed(lake, "b")
     assert patients(lake) == ["a", "b"]
+
+
+def test_a_lake_of_a_newer_layout_is_refused(lake: Lake) -> None:
+    committed(lake, "a")
+    assert Lake(lake.root, lake.storage_options).layout == LAYOUT
+    lake.mark(LAYOUT + 1)
+    with pytest.raises(UserError, match="a newer RadSim wrote this lake"):
+        Lake(lake.root, lake.storage_options).read("splits")
 
 
 def test_of_two_runs_at_once_the_later_is_refused_and_the_first_stands(lake: Lake) -> None:
