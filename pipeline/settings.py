@@ -132,11 +132,12 @@ class TrainSettings(_Section):
     """The embedding and how it is trained."""
 
     backbone: str = Field(
-        "efficientnet_lite0:levels",
-        description="Pretrained network: efficientnet_lite0 or efficientnet_lite2, with :levels "
-        "the features of several depths; or timm:NAME, torchvision:NAME, xrv:NAME with weights.",
+        "efficientnet_lite0:regions",
+        description="Pretrained network: efficientnet_lite0 or efficientnet_lite2, with :regions "
+        "the features of several depths in nine regions; or timm:NAME, torchvision:NAME, xrv:NAME "
+        "with weights.",
     )
-    image_size: int = Field(320, ge=32, le=1024, description="Side of the network's input, pixels.")
+    image_size: int = Field(256, ge=32, le=1024, description="Side of the network's input, pixels.")
     dim: int = Field(128, ge=2, le=2048, description="Dimensions of the embedding.")
     loss: str = Field(
         "ml2plus",
@@ -156,9 +157,14 @@ class TrainSettings(_Section):
     feature_views: int = Field(
         1, ge=1, description="Varied views of each image that the head is trained on."
     )
-    head_epochs: int = Field(100, ge=0, description="Epochs of the head on frozen features.")
+    head_epochs: int = Field(
+        50, ge=0, description="Epochs of the head on frozen features; 0 leaves it untrained."
+    )
+    head_least_steps: int = Field(
+        200, ge=0, description="Steps that the head is trained at least, however few the exams."
+    )
     feature_dropout: float = Field(
-        0.5, ge=0, lt=1, description="Share of features hidden while the head is trained."
+        0.8, ge=0, lt=1, description="Share of features hidden while the head is trained."
     )
     finetune_epochs: int = Field(
         0,

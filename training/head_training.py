@@ -81,12 +81,12 @@ def head_phase(
     return Phase(
         name="head",
         number=0,
-        epochs=settings.head_epochs,
+        epochs=settings.head_passes(views.shape[1]),
         batch_size=settings.head_batch_size,
         network=_Dropped(head, settings.feature_dropout),
         rates=[(head, settings.head_learning_rate)],
         inputs=inputs,
-        ema_decay=settings.head_ema_decay,
+        ema_decay=0.0,
     )
 
 
@@ -140,7 +140,7 @@ def train_head(
             f"features of {views.shape[1]} exams, {len(targets)} targets and {len(normal)} normal "
             "flags do not belong together"
         )
-    total = settings.head_epochs * len(targets)
+    total = settings.head_passes(len(targets)) * len(targets)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         head = nn.Linear(views.shape[2], settings.dim)

@@ -145,7 +145,7 @@ class TrainingRun:
             features = torch.from_numpy(held_out).to(self.unit.device)
             embeddings = self.model.embed_features(features).float().cpu().numpy()
         ndcg = self.exams.validation_ndcg(embeddings)
-        self._measured(Epoch("head", settings.head_epochs, loss, ndcg, speed, wait))
+        self._measured(Epoch("head", phase.epochs, loss, ndcg, speed, wait))
         self._stands(0)
         if self.saved is not None:
             self.saved.drop_features()

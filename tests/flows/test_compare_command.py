@@ -55,6 +55,7 @@ workers = 1
 image_size = 32
 dim = 4
 head_epochs = 2
+head_least_steps = 0
 """,
         encoding="utf-8",
     )

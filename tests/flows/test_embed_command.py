@@ -23,7 +23,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from training import save_model, untrained_model
 
     folder = tmp_path_factory.mktemp("model")
-    network = untrained_model("efficientnet_lite0:levels", dim=8, image_size=32)
+    network = untrained_model("efficientnet_lite0:regions", dim=8, image_size=32)
     save_model(network, folder / MODEL_FILE, {"model_id": "model-of-test", "square_size": 48})
     return folder
 

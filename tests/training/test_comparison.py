@@ -8,7 +8,13 @@ from training.comparison_plot import plot_comparison
 from training.fit_settings import FitSettings
 
 SETTINGS = FitSettings(
-    backbone="tiny", image_size=48, dim=8, head_epochs=25, feature_dropout=0.1, loss="ml2"
+    backbone="tiny",
+    image_size=48,
+    dim=8,
+    head_epochs=25,
+    head_least_steps=0,
+    feature_dropout=0.1,
+    loss="ml2",
 )
 
 

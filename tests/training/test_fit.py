@@ -19,6 +19,7 @@ SETTINGS = FitSettings(
     dim=8,
     loss="ml2",
     head_epochs=20,
+    head_least_steps=0,
     finetune_epochs=3,
     batch_size=32,
     backbone_learning_rate=3e-3,

@@ -23,6 +23,7 @@ SETTINGS = {
     "dim": 8,
     "loss": "ml2plus",
     "head_epochs": 3,
+    "head_least_steps": 0,
     "head_batch_size": 32,
     "finetune_epochs": 2,
     "batch_size": 20,

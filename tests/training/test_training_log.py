@@ -12,7 +12,13 @@ def test_the_course_of_a_training_can_be_read_with_tensorboard(
     tiny_backbone, marked_images, tmp_path
 ):
     settings = FitSettings(
-        backbone="tiny", image_size=48, dim=8, head_epochs=2, finetune_epochs=2, frozen_stages=0
+        backbone="tiny",
+        image_size=48,
+        dim=8,
+        head_epochs=2,
+        head_least_steps=0,
+        finetune_epochs=2,
+        frozen_stages=0,
     )
     rows = np.arange(60), np.arange(60, 120)
     found = fit(*marked_images, *rows, settings, log_folder=tmp_path)
@@ -27,6 +33,6 @@ def test_the_course_of_a_training_can_be_read_with_tensorboard(
 def test_without_a_folder_nothing_is_written_and_nothing_changes(tiny_backbone, marked_images):
     with TrainingLog(None) as log:
         log.write(0, loss=1.0)
-    settings = FitSettings(backbone="tiny", image_size=48, dim=8, head_epochs=1)
+    settings = FitSettings(backbone="tiny", image_size=48, dim=8, head_epochs=1, head_least_steps=0)
     found = fit(*marked_images, np.arange(60), [], dataclasses.replace(settings))
     assert len(found.history) == 1

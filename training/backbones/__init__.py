@@ -5,9 +5,9 @@ from pathlib import Path
 
 from training.backbones.efficientnet_lite import (
     efficientnet_lite0,
-    efficientnet_lite0_levels,
+    efficientnet_lite0_regions,
     efficientnet_lite2,
-    efficientnet_lite2_levels,
+    efficientnet_lite2_regions,
 )
 from training.backbones.grey_backbone import GreyBackbone
 from training.backbones.timm_family import timm_backbone
@@ -18,9 +18,9 @@ __all__ = ["BACKBONES", "GreyBackbone", "load_backbone", "names_nih_weights"]
 
 BACKBONES: dict[str, Callable[[bool], tuple[GreyBackbone, int]]] = {
     "efficientnet_lite0": efficientnet_lite0,
-    "efficientnet_lite0:levels": efficientnet_lite0_levels,
+    "efficientnet_lite0:regions": efficientnet_lite0_regions,
     "efficientnet_lite2": efficientnet_lite2,
-    "efficientnet_lite2:levels": efficientnet_lite2_levels,
+    "efficientnet_lite2:regions": efficientnet_lite2_regions,
 }
 """Backbones whose weights are installed with RadSim."""
 
@@ -43,8 +43,9 @@ def load_backbone(
     ----------
     name
         `efficientnet_lite0` or `efficientnet_lite2`: the last layer's means, 1,280 features.
-        With the suffix `:levels`: the means of five depths, 744 or 816 features. Or a network of
-        another package, `timm:NAME`, `torchvision:NAME` or `xrv:NAME` (torchxrayvision).
+        With the suffix `:regions`: the means of four depths over nine regions of the image, both
+        sides averaged, 3,816 or 4,176 features. Or a network of another package,
+        `timm:NAME`, `torchvision:NAME` or `xrv:NAME` (torchxrayvision).
     pretrained
         Load the weights; if false the network is initialised at random (a checkpoint follows).
     weights

@@ -47,6 +47,7 @@ def told(site: Any, monkeypatch: pytest.MonkeyPatch) -> Settings:
             "dim": 8,
             "loss": "ml2",
             "head_epochs": 4,
+            "head_least_steps": 0,
             "finetune_epochs": 2,
         },
     )

@@ -38,25 +38,42 @@ def test_grey_network_equals_the_rgb_network_on_grey_images(name, images):
     assert torch.allclose(found, expected, atol=1e-4)
 
 
-@pytest.mark.parametrize(("name", "n_expected"), [("lite0", 744), ("lite2", 816)])
-def test_levels_are_the_means_of_the_blocks_from_the_third_on(name, n_expected, images):
-    grey, n_features = load_backbone(f"efficientnet_{name}:levels")
+@pytest.mark.parametrize(("name", "n_expected"), [("lite0", 3816), ("lite2", 4176)])
+def test_regions_are_the_means_of_thirds_of_the_maps_and_of_the_mirrored_ones(name, n_expected):
+    images = torch.rand(2, 1, 96, 96, generator=torch.Generator().manual_seed(1))
+    grey, n_features = load_backbone(f"efficientnet_{name}:regions")
     colour = colour_network(name)
     with torch.inference_mode():
         found = grey.eval()(images)
-        maps = colour.bn1(colour.conv_stem((images.expand(-1, 3, -1, -1) - 0.5) / 0.5))
-        means = []
-        for number, block in enumerate(colour.blocks):
-            maps = block(maps)
-            if number >= 2:
-                means.append(maps.flatten(2).mean(dim=2))
+        sides = []
+        for seen in (images, images.flip(3)):
+            maps = colour.bn1(colour.conv_stem((seen.expand(-1, 3, -1, -1) - 0.5) / 0.5))
+            means = []
+            for number, block in enumerate(colour.blocks[:6]):
+                maps = block(maps)
+                # Maps of 12 and 6 pixels divide by three; those of 3 are their own regions.
+                third = maps.shape[2] // 3
+                cells = maps.unfold(2, third, third).unfold(3, third, third).mean(dim=(4, 5))
+                if number >= 2:
+                    means.append(cells.flatten(1))
+            sides.append(torch.cat(means, dim=1))
     assert n_features == n_expected
     assert found.shape == (2, n_expected)
-    assert torch.allclose(found, torch.cat(means, dim=1), atol=1e-4)
+    assert torch.allclose(found, (sides[0] + sides[1]) / 2, atol=1e-4)
 
 
-def test_levels_train_all_but_the_frozen_stages(images):
-    network, _ = load_backbone("efficientnet_lite0:levels")
+def test_regions_tell_the_apex_from_the_base_but_not_left_from_right(images):
+    network, _ = load_backbone("efficientnet_lite0:regions")
+    with torch.inference_mode():
+        seen, mirrored, upside_down = (
+            network.eval()(view) for view in (images, images.flip(3), images.flip(2))
+        )
+    assert torch.allclose(seen, mirrored, atol=1e-5)
+    assert not torch.allclose(seen, upside_down, atol=1e-2)
+
+
+def test_regions_train_all_but_the_frozen_stages(images):
+    network, _ = load_backbone("efficientnet_lite0:regions")
     network.freeze(4)
     network.train()(images).sum().backward()
     frozen = [*network.network.conv_stem.parameters(), *network.network.blocks[2].parameters()]
@@ -65,7 +82,7 @@ def test_levels_train_all_but_the_frozen_stages(images):
     assert all(weight.grad is not None for weight in trained)
 
 
-@pytest.mark.parametrize("suffix", ["", ":levels"])
+@pytest.mark.parametrize("suffix", ["", ":regions"])
 def test_imagenet_weights_know_a_picture(suffix):
     # A network whose weights landed in the wrong layers answers alike whatever it is shown.
     network, _ = load_backbone(f"efficientnet_lite0{suffix}")
