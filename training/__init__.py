@@ -12,7 +12,6 @@ from typing import Any
 # Offered name -> module that defines it.
 _OFFERED = {
     "ALLOCATOR_ENVIRONMENT": "training.allocator",
-    "AlignedKernel": "training.aligned_kernel",
     "CompositeKernel": "training.composite_kernel",
     "EmbeddingModel": "training.embedding_model",
     "Figure": "training.evaluate",
@@ -24,11 +23,11 @@ _OFFERED = {
     "ensure_allocator": "training.allocator",
     "evaluate_embedding": "training.evaluate",
     "evaluation_labels": "training.targets",
-    "fit_composite_kernel": "training.aligned_kernel",
+    "fit_composite_kernel": "training.composite_kernel",
     "fit_paired": "training.paired_embedding",
     "load_backbone": "training.backbones",
     "load_model": "training.checkpoint",
-    "predicted_labels": "training.aligned_kernel",
+    "predicted_labels": "training.composite_kernel",
     "random_embedding": "training.evaluate",
     "recall_at_k": "training.own_recall",
     "save_model": "training.checkpoint",

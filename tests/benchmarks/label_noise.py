@@ -78,7 +78,12 @@ def main() -> None:
                 told.sum(axis=1) == 0 if kind == "flipped" else normal & (told == 0).all(1)
             )
             settings = FitSettings(
-                dim=64, loss=loss, uncertain_weight=weight, head_epochs=150, seed=seed
+                dim=64,
+                loss=loss,
+                uncertain_weight=weight,
+                head_epochs=150,
+                feature_dropout=0.5,
+                seed=seed,
             )
             head = train_head(features, told, told_normal, settings)
             fresh, truth, healthy = exams(TEST, rng, directions)

@@ -1,146 +1,119 @@
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.composite_kernel import (
-    CompositeKernel,
-    cosine_kernel,
-    gaussian_kernel,
-    overlap_kernel,
-)
+from training.composite_kernel import fit_composite_kernel, predicted_labels
 
 
-def problem(n=240, seed=0):
-    """Exams of two kinds along one of six directions, the others being larger noise."""
+def exams(n=60, seed=0):
+    """Exams of one of three findings or normal, and sources that tell all, a part, nothing."""
     rng = np.random.default_rng(seed)
-    kind = np.arange(n) % 2
-    places = rng.standard_normal((n, 6)) * [0.4, 1.5, 1.5, 1.0, 1.0, 1.0]
-    places[:, 0] += np.where(kind == 0, -1.0, 1.0)
-    return places, kind
+    kinds = np.eye(4)[rng.integers(0, 4, n)]
+    sources = {
+        "labels": kinds,
+        "partly": kinds + rng.standard_normal((n, 4)),
+        "unrelated": rng.standard_normal((n, 5)),
+    }
+    return sources, kinds[:, :3], kinds[:, 3] == 1
 
 
-def pairs_of(kind, rows, same):
-    first, second = np.triu_indices(len(rows), 1)
-    chosen = (kind[rows[first]] == kind[rows[second]]) == same
-    return np.column_stack([rows[first], rows[second]])[chosen]
+def alignment_of(weights, sources, kinds):
+    """Centred alignment of the weighted sum with the target, by loops over pairs."""
+    n = len(kinds)
+    kernel, target = np.zeros((n, n)), np.zeros((n, n))
+    for i, j in product(range(n), range(n)):
+        target[i, j] = float((kinds[i] == kinds[j]).all())
+        for name, weight in weights.items():
+            a, b = sources[name][i], sources[name][j]
+            kernel[i, j] += weight * (a @ b) / np.sqrt((a @ a) * (b @ b))
+    middle = np.eye(n) - 1.0 / n
+    kernel, target = middle @ kernel @ middle, middle @ target @ middle
+    return (kernel * target).sum() / np.sqrt((kernel**2).sum() * (target**2).sum())
 
 
-def same_kind(embeddings, kind, k=10):
-    products = embeddings @ embeddings.T
-    np.fill_diagonal(products, -2)
-    nearest = np.argsort(-products, axis=1)[:, :k]
-    return (kind[nearest] == kind[:, None]).mean()
+def test_a_kernel_that_is_the_target_has_all_weight():
+    found = fit_composite_kernel(*exams())
+    assert found.weights == pytest.approx({"labels": 1, "partly": 0, "unrelated": 0}, abs=1e-8)
 
 
-def linear(places, references):
-    return places @ references.T
+def test_a_kernel_against_the_labels_has_none():
+    sources, targets, normal = exams()
+    rng = np.random.default_rng(1)
+    # Every exam of a kind is far from the others of its kind.
+    against = np.zeros((60, 60))
+    for kind in range(4):
+        rows = np.flatnonzero(np.column_stack([targets, normal])[:, kind])
+        against[rows, rng.permutation(len(rows))] = 1
+    found = fit_composite_kernel({"partly": sources["partly"], "against": against}, targets, normal)
+    assert found.weights == {"partly": 1.0, "against": 0.0}
 
 
-def test_weights_learned_from_few_pairs_find_the_direction_that_matters():
-    places, kind = problem()
-    labelled = np.arange(12)
-    kernel = linear(places, places)
-    found = CompositeKernel.fit(
-        [kernel], pairs_of(kind, labelled, True), pairs_of(kind, labelled, False)
-    )
-    assert same_kind(found.embed([kernel]), kind) > same_kind(cosine_embedding(places), kind) + 0.05
-
-
-def cosine_embedding(places):
-    return (places / np.linalg.norm(places, axis=1, keepdims=True)).astype(np.float32)
-
-
-def test_similar_and_dissimilar_pairs_beat_similar_alone():
-    wins = []
-    for seed in range(5):
-        places, kind = problem(seed=seed)
-        labelled, kernel = np.arange(60), linear(places, places)
-        similar, dissimilar = (pairs_of(kind, labelled, same) for same in (True, False))
-        both = CompositeKernel.fit([kernel], similar, dissimilar)
-        alone = CompositeKernel.fit([kernel], similar, dissimilar[:0])
-        wins.append(same_kind(both.embed([kernel]), kind) - same_kind(alone.embed([kernel]), kind))
-    assert np.mean(wins) > 0
-
-
-def test_exams_without_labels_help_at_five_in_a_hundred_labelled():
-    # The basis is that of all exams, or of the few labelled ones alone.
-    gains = []
-    for seed in range(5):
-        places, kind = problem(seed=seed)
-        labelled, rest = np.arange(12), np.arange(12, 240)
-        similar, dissimilar = (pairs_of(kind, labelled, same) for same in (True, False))
-
-        def measured(references, places=places, kind=kind, rest=rest, pairs=(similar, dissimilar)):
-            kernel = linear(places[references], places[references])
-            found = CompositeKernel.fit([kernel], *pairs)
-            return same_kind(found.embed([linear(places[rest], places[references])]), kind[rest])
-
-        gains.append(measured(np.arange(240)) - measured(labelled))
-    assert np.mean(gains) > 0
-
-
-def test_weights_and_kernel_are_those_of_the_formula():
-    places, kind = problem(n=12)
-    rows = np.arange(12)
-    similar, dissimilar = (pairs_of(kind, rows, same) for same in (True, False))
-    kernel = linear(places, places)
-    found = CompositeKernel.fit([kernel], similar, dissimilar, balance=0.8)
-    values, vectors = np.linalg.eigh(kernel)
-    kept = [j for j in reversed(range(12)) if values[j] > 1e-4 * values[-1]]
-    basis = [vectors[:, j] * np.sqrt(12) for j in kept]
-    raw = []
-    for v in basis:
-        near = sum((v[a] - v[b]) ** 2 for a, b in similar) / len(similar)
-        far = sum((v[a] - v[b]) ** 2 for a, b in dissimilar) / len(dissimilar)
-        raw.append(max(0.8 * far - near, 0.0))
-    assert found.weights == pytest.approx(np.array(raw) / np.linalg.norm(raw))
-    whole = sum(w * np.outer(v, v) for w, v in zip(found.weights, basis, strict=True))
-    length = np.sqrt(np.diag(whole))
-    embeddings = found.embed([kernel])
-    assert np.allclose(embeddings @ embeddings.T, whole / np.outer(length, length), atol=1e-5)
+def test_no_other_weights_are_better_aligned():
+    sources, targets, normal = exams(n=24)
+    kinds = np.column_stack([targets, normal])
+    given = {"partly": sources["partly"], "image": sources["labels"][:, :2] + 0.3,
+             "unrelated": sources["unrelated"]}  # fmt: skip
+    found = fit_composite_kernel(given, targets, normal)
+    best = alignment_of(found.weights, given, kinds)
+    for shares in product(np.linspace(0, 1, 6), repeat=3):
+        if sum(shares) > 0:
+            other = dict(zip(given, shares, strict=True))
+            assert alignment_of(other, given, kinds) <= best + 1e-9
 
 
 @settings(deadline=None, max_examples=20, derandomize=True)
-@given(seed=st.integers(0, 99), n=st.integers(4, 20))
-def test_the_kernel_is_positive_semi_definite_and_weights_are_not_negative(seed, n):
-    rng = np.random.default_rng(seed)
-    places, labels = rng.standard_normal((n, 3)), (rng.random((n, 4)) < 0.4) * 1.0
-    kernels = [cosine_kernel(places, places), gaussian_kernel(places, places, 1.0),
-               overlap_kernel(labels, labels)]  # fmt: skip
-    drawn = rng.integers(0, n, (6, 2))
-    found = CompositeKernel.fit(kernels, drawn[:3], drawn[3:])
-    assert (found.weights >= 0).all()
-    assert np.linalg.norm(found.weights) == pytest.approx(1)
-    assert found.shares.sum() == pytest.approx(1)
-    for kernel in kernels:
-        assert np.linalg.eigvalsh(kernel).min() > -1e-8
-    embeddings = found.embed(kernels)
-    assert np.linalg.eigvalsh((embeddings @ embeddings.T).astype(np.float64)).min() > -1e-4
+@given(seed=st.integers(0, 999), n=st.integers(12, 40))
+def test_weights_are_not_negative_and_the_kernel_is_positive_semi_definite(seed, n):
+    sources, targets, normal = exams(n, seed)
+    # The kernel that is the target would leave nothing to the others.
+    del sources["labels"]
+    sources["whole"] = sources["partly"] @ np.ones((4, 2)) + sources["unrelated"][:, :2]
+    found = fit_composite_kernel(sources, targets, normal)
+    assert min(found.weights.values()) >= 0
+    assert sum(found.weights.values()) == pytest.approx(1)
+    kernel = found.similarity(sources, sources).astype(np.float64)
+    assert np.linalg.eigvalsh(kernel).min() > -1e-4
+    assert np.diag(kernel) == pytest.approx(np.ones(n), abs=1e-5)
 
 
-def test_a_new_exam_that_equals_a_known_one_gets_its_embedding():
-    places, kind = problem(n=40)
-    rows = np.arange(20)
-    kernel = gaussian_kernel(places, places, 2.0)
-    found = CompositeKernel.fit([kernel], pairs_of(kind, rows, True), pairs_of(kind, rows, False))
-    again = found.embed([gaussian_kernel(places[[7, 3]], places, 2.0)])
-    assert np.allclose(again, found.embed([kernel])[[7, 3]], atol=1e-5)
+def test_similarity_is_the_weighted_sum_of_cosines_for_new_exams_too():
+    sources, targets, normal = exams()
+    found = fit_composite_kernel({k: sources[k] for k in ("partly", "unrelated")}, targets, normal)
+    asked = {name: rows[:3] * 7 for name, rows in exams(seed=5)[0].items()}
+    expected = np.zeros((3, 60))
+    for i, j in product(range(3), range(60)):
+        for name, weight in found.weights.items():
+            a, b = asked[name][i], sources[name][j]
+            expected[i, j] += weight * (a @ b) / np.sqrt((a @ a) * (b @ b))
+    assert np.allclose(found.similarity(asked, sources), expected, atol=1e-5)
 
 
-def test_kernels_of_one_source_share_one_vote():
-    places, kind = problem(n=40)
-    other = np.random.default_rng(9).standard_normal((40, 2))
-    kernels = [
-        gaussian_kernel(places, places, 3.0),
-        gaussian_kernel(places, places, 3.1),
-        gaussian_kernel(other, other, 1.0),
-    ]
-    rows = np.arange(20)
-    found = CompositeKernel.fit(kernels, pairs_of(kind, rows, True), pairs_of(kind, rows, False))
-    assert found.shares == pytest.approx([0.25, 0.25, 0.5])
+def test_exams_neither_normal_nor_abnormal_are_left_out():
+    sources, targets, normal = exams()
+    sources = {name: sources[name] for name in ("partly", "unrelated")}
+    first = fit_composite_kernel(sources, targets, normal)
+    more = {name: np.concatenate([rows, rows[:9] + 3]) for name, rows in sources.items()}
+    again = fit_composite_kernel(
+        more, np.concatenate([targets, np.zeros((9, 3))]), np.append(normal, np.zeros(9, bool))
+    )
+    assert again.weights == pytest.approx(first.weights)
 
 
-def test_no_kernel_and_no_similar_pair_are_refused():
-    with pytest.raises(ValueError, match="similar pair"):
-        CompositeKernel.fit([np.eye(3)], np.zeros((0, 2), int), np.zeros((0, 2), int))
+def test_unlabelled_exams_and_useless_kernels_are_refused():
+    sources, targets, normal = exams()
+    with pytest.raises(ValueError, match="labelled exams alone"):
+        fit_composite_kernel(sources, np.full_like(targets, np.nan), normal)
+    with pytest.raises(ValueError, match="aligned"):
+        fit_composite_kernel({"same": np.ones((60, 2))}, targets, normal)
+
+
+def test_labels_are_predicted_from_other_exams_than_oneself():
+    embeddings = np.array([[1, 0], [1, 0.1], [0, 1], [0.1, 1], [0.9, 0.2]])
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    targets = np.array([[1.0], [0.0], [0.0], [0.0], [np.nan]])
+    normal = np.array([False, False, True, True, False])
+    found = predicted_labels(embeddings, np.arange(4), targets, normal, k=1)
+    assert found.tolist() == [[0, 0], [1, 0], [0, 1], [0, 1], [0, 0]]
