@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.benchmarks.nih_training import CLASSES, read_nih
+from tests.benchmarks.nih_images import CLASSES, nih_states, nih_targets, read_nih
 from training.allocator import ensure_allocator
 
 FOLDS = 5
@@ -29,7 +29,6 @@ def main() -> None:
         FitSettings,
         evaluation_labels,
         random_embedding,
-        training_targets,
         untrained_model,
     )
     from training.bootstrap import statistic_interval
@@ -45,8 +44,8 @@ def main() -> None:
     settings = FitSettings(finetune_epochs=0, **vars(parser.parse_args()))
     started = time.perf_counter()
     pixels, rows = read_nih(Path(os.environ["RADSIM_DATA"]) / "nih")
-    states = np.array([[int(row[name]) for name in CLASSES] for row in rows], dtype=np.int8)
-    targets, normal = training_targets(states, CLASSES, "No_Finding")
+    states = nih_states(rows)
+    targets, normal = nih_targets(rows)
     labels, _, _ = evaluation_labels(states, CLASSES, "No_Finding")
     patients = np.array([int(row["patient_id"]) for row in rows])
     order = np.array([float(row["follow_up"]) for row in rows])

@@ -24,8 +24,8 @@ TARGET = 0.05
 
 def main() -> int:
     """Train, measure, print; 1 if the network waited for more than 5 % of the time."""
-    from tests.benchmarks.nih_training import CLASSES, read_nih
-    from training import FitSettings, training_targets, untrained_model
+    from tests.benchmarks.nih_images import nih_targets, read_nih
+    from training import FitSettings, untrained_model
     from training.fine_tuning import finetune_phase
     from training.fit import fit
     from training.training_exams import TrainingExams
@@ -39,8 +39,7 @@ def main() -> int:
     told = parser.parse_args()
 
     pixels, rows = read_nih(Path(os.environ["RADSIM_DATA"]) / "nih")
-    states = np.array([[int(row[name]) for name in CLASSES] for row in rows], dtype=np.int8)
-    targets, normal = training_targets(states, CLASSES, "No_Finding")
+    targets, normal = nih_targets(rows)
     patients = np.array([int(row["patient_id"]) for row in rows])
     settings = FitSettings(
         backbone=told.backbone,

@@ -23,8 +23,8 @@ def main() -> None:
     """Train, measure, print."""
     import torch
 
-    from tests.benchmarks.nih_training import CLASSES, read_nih
-    from training import training_targets, untrained_model
+    from tests.benchmarks.nih_images import nih_targets, read_nih
+    from training import untrained_model
     from training.bootstrap import mean_interval, paired_difference_interval
     from training.cross_validation import patient_folds
     from training.evaluate import query_measures
@@ -65,8 +65,7 @@ def main() -> None:
     }
     settings = FitSettings()
     pixels, rows = read_nih(Path(os.environ["RADSIM_DATA"]) / "nih")
-    states = np.array([[int(row[name]) for name in CLASSES] for row in rows], dtype=np.int8)
-    targets, normal = training_targets(states, CLASSES, "No_Finding")
+    targets, normal = nih_targets(rows)
     abnormal = targets.any(axis=1)
     _, patients = np.unique([row["patient_id"] for row in rows], return_inverse=True)
     model = untrained_model(settings.backbone, settings.dim, settings.image_size)

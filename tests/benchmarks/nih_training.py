@@ -7,7 +7,6 @@ end. Prints each figure with its 95 % interval by patient, and the seconds taken
 """
 
 import argparse
-import csv
 import os
 import sys
 import time
@@ -15,34 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.benchmarks.nih_images import CLASSES, nih_states, nih_targets, read_nih
 from training.allocator import ensure_allocator
-
-CLASSES = [
-    "Atelectasis",
-    "Cardiomegaly",
-    "Effusion",
-    "Infiltration",
-    "Mass",
-    "Nodule",
-    "Pneumonia",
-    "Pneumothorax",
-    "Consolidation",
-    "Edema",
-    "Emphysema",
-    "Fibrosis",
-    "Pleural_Thickening",
-    "Hernia",
-    "No_Finding",
-]
-
-
-def read_nih(folder: Path) -> tuple[np.ndarray, list[dict[str, str]]]:
-    """Return the pixels uint8 `(n, 256, 256)` and the rows of the label file."""
-    from PIL import Image
-
-    with open(folder / "labels.csv", newline="", encoding="utf-8") as opened:
-        rows = list(csv.DictReader(opened))
-    return np.stack([np.asarray(Image.open(folder / r["image"]).convert("L")) for r in rows]), rows
 
 
 def main() -> None:
@@ -52,7 +25,6 @@ def main() -> None:
         evaluate_embedding,
         evaluation_labels,
         random_embedding,
-        training_targets,
         untrained_model,
     )
     from training.bootstrap import paired_difference_interval
@@ -71,8 +43,8 @@ def main() -> None:
     settings = FitSettings(**vars(parser.parse_args()))
 
     pixels, rows = read_nih(Path(os.environ["RADSIM_DATA"]) / "nih")
-    states = np.array([[int(row[name]) for name in CLASSES] for row in rows], dtype=np.int8)
-    targets, normal = training_targets(states, CLASSES, "No_Finding")
+    states = nih_states(rows)
+    targets, normal = nih_targets(rows)
     labels, _, uncertain = evaluation_labels(states, CLASSES, "No_Finding")
     patients = np.array([int(row["patient_id"]) for row in rows])
     exam_ids = [row["image_index"] for row in rows]

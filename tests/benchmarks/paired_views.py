@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.benchmarks.nih_training import CLASSES, read_nih
+from tests.benchmarks.nih_images import nih_targets, read_nih
 from training.allocator import ensure_allocator
 
 FOLDS = 5
@@ -92,7 +92,6 @@ class Table:
 
 def main() -> None:
     """Measure and print."""
-    from training import training_targets
     from training.image_agreement import local_correlation, mutual_information
     from training.own_recall import chance_recall, own_ranks, recall_at_k, recall_of_ranks
     from training.paired_embedding import PairedSettings, fit_paired
@@ -100,8 +99,7 @@ def main() -> None:
 
     started = time.perf_counter()
     pixels, rows = read_nih(Path(os.environ["RADSIM_DATA"]) / "nih")
-    states = np.array([[int(row[name]) for name in CLASSES] for row in rows], dtype=np.int8)
-    targets, normal = training_targets(states, CLASSES, "No_Finding")
+    targets, normal = nih_targets(rows)
     patients = np.array([int(row["patient_id"]) for row in rows])
     view = np.array([row["view"] for row in rows])
     fold = np.random.default_rng(0).integers(0, FOLDS, patients.max() + 1)[patients]

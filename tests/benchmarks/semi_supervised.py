@@ -100,8 +100,8 @@ def show(found: dict[Any, np.ndarray], folds: list[np.ndarray], patients: np.nda
 
 def main() -> None:
     """Train, measure, print."""
-    from tests.benchmarks.nih_training import CLASSES, read_nih
-    from training import training_targets, untrained_model
+    from tests.benchmarks.nih_images import nih_targets, read_nih
+    from training import untrained_model
     from training.composite_kernel import fit_composite_kernel, predicted_labels
     from training.cross_validation import patient_folds
     from training.evaluate import query_measures
@@ -116,8 +116,7 @@ def main() -> None:
     started = time.perf_counter()
     settings = FitSettings()
     pixels, rows = read_nih(Path(os.environ["RADSIM_DATA"]) / "nih")
-    states = np.array([[int(row[name]) for name in CLASSES] for row in rows], dtype=np.int8)
-    targets, normal = training_targets(states, CLASSES, "No_Finding")
+    targets, normal = nih_targets(rows)
     _, patients = np.unique([row["patient_id"] for row in rows], return_inverse=True)
     model = untrained_model(settings.backbone, settings.dim, settings.image_size)
     features = feature_views(model, pixels, np.arange(len(rows)))[0]
