@@ -45,6 +45,15 @@ class Pseudonymiser:
         """Whether a key is set."""
         return self._key is not None
 
+    def derived_key(self, purpose: str) -> bytes | None:
+        """Return 64 bytes for another use of the site's key, None without a key.
+
+        Each purpose has its own (HMAC-SHA-512 of the purpose), so none tells of another.
+        """
+        if self._key is None:
+            return None
+        return hmac.new(self._key, f"radsim {purpose}".encode(), hashlib.sha512).digest()
+
     def one(self, identifier: str) -> str:
         """Return the pseudonym of one identifier."""
         if self._key is None:

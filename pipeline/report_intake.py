@@ -13,6 +13,7 @@ from pipeline.readers import read_reports
 from pipeline.readers.column_mapping import ColumnMapping
 from pipeline.settings import ReportSettings
 from pipeline.stage_summary import Progress
+from pipeline.veiled_names import veiled_errors, veiled_references
 
 
 def take_in_reports(
@@ -26,11 +27,14 @@ def take_in_reports(
     """
     assert settings.path is not None
     gold: list[pa.Table] = []
-    with waiting_room(run) as folder:
+    with waiting_room(run) as folder, veiled_errors(settings.path, pseudonymiser):
         delivery = Delivery(run, "reports", settings.path.name, folder)
         for batch in read_reports(settings.path, column_mapping(settings), settings.format):
-            delivery.reject(_pseudonymised(batch.rejected, pseudonymiser, "key"))
+            source = delivery.source
+            rejected = _pseudonymised(batch.rejected, pseudonymiser, "key")
+            delivery.reject(_veiled(rejected, source, pseudonymiser))
             reports = _pseudonymised(batch.reports, pseudonymiser, "exam_id", "patient_id")
+            reports = _veiled(reports, source, pseudonymiser)
             if reports.num_rows:
                 hashes = pa.array(text_hashes(reports["sections"]))
                 delivery.add(reports.append_column("content_hash", hashes))
@@ -77,6 +81,13 @@ def _pseudonymised(rows: pa.Table, pseudonymiser: Pseudonymiser, *columns: str) 
         at = rows.column_names.index(name)
         rows = rows.set_column(at, name, pseudonymiser.column(rows[name]))
     return rows
+
+
+def _veiled(rows: pa.Table, source: str, pseudonymiser: Pseudonymiser) -> pa.Table:
+    at = rows.column_names.index("reference")
+    return rows.set_column(
+        at, "reference", veiled_references(rows["reference"], source, pseudonymiser)
+    )
 
 
 def _commit_gold(run: Run, rows: pa.Table) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.images.deflated import is_deflated, read_deflated
-from pipeline.images.image_rules import ImageRules, view_name
+from pipeline.images.image_rules import ImageRules, is_known, told_view, view_name
 from pipeline.images.unusable import UnusableImage
 
 
@@ -24,8 +24,10 @@ def describe_dicom(path: Path, rules: ImageRules, found: dict[str, Any]) -> None
         _text(dataset, "AccessionNumber") or _text(dataset, "StudyInstanceUID") or None
     )
     found["patient_id"] = _text(dataset, "PatientID") or None
-    found["view"] = _view(dataset)
-    found["photometric"] = _text(dataset, "PhotometricInterpretation") or None
+    view = _view(dataset)
+    found["view"] = told_view(view, rules.views)
+    photometric = _text(dataset, "PhotometricInterpretation")
+    found["photometric"] = photometric if is_known(photometric, "photometric") else None
     rows, columns = _number(dataset, "Rows", 0), _number(dataset, "Columns", 0)
     found["rows"], found["columns"] = rows or None, columns or None
     frames = _number(dataset, "NumberOfFrames", 1)
@@ -38,7 +40,7 @@ def describe_dicom(path: Path, rules: ImageRules, found: dict[str, Any]) -> None
     pixels = dataset.PixelData
     found["pixel_digest"] = hashlib.sha256(pixels).hexdigest()
     _check_length(dataset, len(pixels), rows * columns * frames)
-    rules.check_view(found["view"])
+    rules.check_view(view)
 
 
 def read_dicom(path: Path) -> Any:

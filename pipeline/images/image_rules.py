@@ -1,6 +1,8 @@
 """Which images count as radiographs of the chest that RadSim uses."""
 
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 from pipeline.images.unusable import UnusableImage
 
@@ -18,6 +20,9 @@ _SAME_VIEW = {
     "POSTERO-ANTERIOR": "PA",
     "ANTERO-POSTERIOR": "AP",
 }
+
+# A view that is said in words which may not be told.
+OTHER = "OTHER"
 
 
 @dataclass(frozen=True)
@@ -57,14 +62,15 @@ class ImageRules:
         """Raise `UnusableImage` for what is no plain radiograph of the chest."""
         if modality not in self.modalities:
             raise UnusableImage(
-                "modality", f"modality {printable(modality)}, not {' or '.join(self.modalities)}"
+                "modality",
+                f"modality {printable(modality, 'modalities')}, not {' or '.join(self.modalities)}",
             )
         if frames > 1:
             raise UnusableImage("multi_frame", "more than one frame; a radiograph has one")
         if body_part and not any(part in body_part for part in self.body_parts):
+            said = printable(body_part, "body_parts")
             raise UnusableImage(
-                "body_part",
-                f"body part {printable(body_part)}, not {' or '.join(self.body_parts)}",
+                "body_part", f"body part {said}, not {' or '.join(self.body_parts)}"
             )
 
     def check_view(self, view: str | None) -> None:
@@ -73,7 +79,9 @@ class ImageRules:
             if not self.keep_unknown_view:
                 raise UnusableImage("view", "the view is not said")
         elif view not in self.views:
-            raise UnusableImage("view", f"view {printable(view)}, not {' or '.join(self.views)}")
+            raise UnusableImage(
+                "view", f"view {printable(view, 'views')}, not {' or '.join(self.views)}"
+            )
 
 
 def view_name(said: str) -> str | None:
@@ -82,9 +90,28 @@ def view_name(said: str) -> str | None:
     return _SAME_VIEW.get(view, view) or None
 
 
-def printable(said: str) -> str:
-    """Return a short header value fit for a message: a code word, else how long it was."""
+def told_view(view: str | None, views: tuple[str, ...]) -> str | None:
+    """Return a view for the lake: one of `views` or a word known of views, else ``OTHER``."""
+    return view if view is None or view in views or is_known(view, "views") else OTHER
+
+
+def is_known(word: str, kind: str) -> bool:
+    """Say whether a header's word is one of those that may be told (`header_words.yaml`)."""
+    return word in _header_words()[kind]
+
+
+def printable(said: str, kind: str) -> str:
+    """Return a header's word for a message if it is a known one of its kind, else its length."""
     word = said.strip()
-    if len(word) <= 16 and word.replace("_", "").replace(" ", "").isalnum() and word.isascii():
+    if is_known(word, kind):
         return word
     return f"of {len(word)} characters" if word else "that is not said"
+
+
+@cache
+def _header_words() -> dict[str, frozenset[str]]:
+    import yaml
+
+    file = Path(__file__).parent / "header_words.yaml"
+    words = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return {kind: frozenset(known) for kind, known in words.items()}

@@ -19,6 +19,7 @@ from pipeline.lake_run import Run
 from pipeline.manifest_images import cache_folder
 from pipeline.pseudonyms import Pseudonymiser
 from pipeline.quarantine import file_away, rejected_rows
+from pipeline.sealed_paths import PathSeal
 from pipeline.settings import Settings
 from pipeline.stage_summary import Progress, StageSummary, silent
 
@@ -52,8 +53,10 @@ def cache(settings: Settings, *, progress: Progress = silent, force: bool = Fals
         same = usable["image_id"].map(known) == usable["pixel_digest"]
         stale = usable if force else usable[~same]
         workers = processes(settings.engine.workers) if len(stale) >= POOL_FROM else 1
-        failed = _decode_and_commit(run, stale, folder, size, workers, progress)
-        _, notes = file_away(run, [_set_unusable(run, images, failed, settings)])
+        pseudonymiser = Pseudonymiser.of(settings)
+        seal = PathSeal(pseudonymiser)
+        failed = _decode_and_commit(run, stale, folder, size, workers, progress, seal)
+        _, notes = file_away(run, [_set_unusable(run, images, failed, seal, pseudonymiser)])
         counts = {
             "in": len(usable),
             "cached": len(stale) - len(failed),
@@ -65,13 +68,19 @@ def cache(settings: Settings, *, progress: Progress = silent, force: bool = Fals
 
 
 def _decode_and_commit(
-    run: Run, images: pd.DataFrame, folder: Path, size: int, workers: int, progress: Progress
+    run: Run,
+    images: pd.DataFrame,
+    folder: Path,
+    size: int,
+    workers: int,
+    progress: Progress,
+    seal: PathSeal,
 ) -> dict[str, str]:
     """Decode images shard by shard and commit where they lie; return image id -> why not."""
     failed: dict[str, str] = {}
     run.delete("pixels", pa.table({"image_id": pa.array(images["image_id"], pa.string())}))
     chunks = [images.iloc[at : at + IMAGES_A_CHUNK] for at in range(0, len(images), IMAGES_A_CHUNK)]
-    paths = [list(chunk["path"]) for chunk in chunks]
+    paths = [seal.opened(chunk["path"]) for chunk in chunks]
     squares: list[np.ndarray] = []
     rows: list[dict[str, Any]] = []
     shards = done = 0
@@ -127,7 +136,11 @@ def _commit(run: Run, rows: list[dict[str, Any]]) -> None:
 
 
 def _set_unusable(
-    run: Run, images: pd.DataFrame, failed: dict[str, str], settings: Settings
+    run: Run,
+    images: pd.DataFrame,
+    failed: dict[str, str],
+    seal: PathSeal,
+    pseudonymiser: Pseudonymiser,
 ) -> pa.Table:
     """Mark images that could not be decoded, and return them in the shape of quarantine."""
     lost = images[images["image_id"].isin(failed)].copy()
@@ -148,7 +161,7 @@ def _set_unusable(
     return rejected_rows(
         "images",
         ids,
-        file_references(lost["path"], Pseudonymiser.of(settings)),
+        file_references(pd.Series(seal.opened(lost["path"]), dtype="str"), pseudonymiser),
         pa.array(parts[0], pa.string()),
         pa.array(parts[1], pa.string()),
         pa.repeat(pa.scalar("images"), len(lost)),

@@ -19,6 +19,7 @@ from pipeline.lake import Lake
 from pipeline.lake_run import Run
 from pipeline.pseudonyms import Pseudonymiser
 from pipeline.quarantine import file_away, rejected_rows, release
+from pipeline.sealed_paths import PathSeal
 from pipeline.settings import ImageSettings, Settings
 from pipeline.stage_summary import Progress, StageSummary, silent
 
@@ -47,18 +48,20 @@ def index(settings: Settings, *, progress: Progress = silent, force: bool = Fals
     with Run(Lake.of(settings), "index", {"force": force}) as run:
         files = image_files(settings.images)
         files["content_hash"] = _signatures(files, rules, pseudonymiser)
+        seal = PathSeal(pseudonymiser)
         known = run.read("images").to_pandas()
+        known["path"] = pd.Series(seal.opened(known["path"]), known.index, "str")
         before = files["path"].map(known.set_index("path")["content_hash"])
         fresh = files if force else files[before != files["content_hash"]]
         rows = _described(fresh, rules, settings, pseudonymiser, progress)
         rows, repeated, rejected = _distinct(rows, known[~known["path"].isin(fresh["path"])])
-        rows, broken = _kept(run, rows)
+        rows, broken = _kept(run, rows, seal)
         # A damaged file that had the row of an image which another file now shows.
         ousted = known[known["image_id"].isin(rows["image_id"]) & known["path"].isin(files["path"])]
         ousted = ousted[~ousted["path"].isin(fresh["path"])].copy()
         ousted["reference"] = file_references(ousted["path"], pseudonymiser).to_pandas()
         rejected += [broken, _unusable(rows[~rows["usable"]]), _unusable(ousted)]
-        _commit(run, known, rows)
+        _commit(run, known, rows, seal)
         _, notes = file_away(run, rejected)
         seen = known[known["path"].isin(files["path"]) & ~known["path"].isin(fresh["path"])]
         counts = {
@@ -84,6 +87,9 @@ def image_rules(settings: ImageSettings) -> ImageRules:
 def _signatures(files: pd.DataFrame, rules: ImageRules, pseudonymiser: Pseudonymiser) -> list[str]:
     """Return a hash a file of all that its row depends on, without opening it; keyed if ids are."""
     told = "\x1f".join(str(value) for value in dataclasses.astuple(rules))
+    if pseudonymiser.active:
+        # A row whose path is not sealed yet is made again.
+        told += "\x1fsealed"
     signatures = []
     for path, exam, patient, view in files.itertuples(index=False, name=None):
         try:
@@ -179,26 +185,27 @@ def _distinct(
     return rows[~claimed].sort_index(), int(copies.sum()), rejected
 
 
-def _kept(run: Run, rows: pd.DataFrame) -> tuple[pd.DataFrame, pa.Table]:
+def _kept(run: Run, rows: pd.DataFrame, seal: PathSeal) -> tuple[pd.DataFrame, pa.Table]:
     """Hold the rows to their contract; return those that keep it and what does not."""
-    result = checked(run, "images", _table(run, rows))
+    result = checked(run, "images", _table(run, rows, seal))
     bad = result.rejected.to_pandas()
     lost = rows.iloc[bad["row"].to_numpy()]
     rejected = _rejected(lost, bad["rule"], bad["reason"].set_axis(lost.index))
     return rows.drop(index=lost.index), rejected
 
 
-def _commit(run: Run, known: pd.DataFrame, rows: pd.DataFrame) -> None:
+def _commit(run: Run, known: pd.DataFrame, rows: pd.DataFrame, seal: PathSeal) -> None:
     """Replace the rows of files that changed, add those of new ones."""
     gone = known[known["path"].isin(rows["path"]) | known["image_id"].isin(rows["image_id"])]
     run.delete("images", pa.table({"image_id": pa.array(gone["image_id"], pa.string())}))
     if len(rows):
-        run.append("images", _table(run, rows))
+        run.append("images", _table(run, rows, seal))
         mended = rows.loc[rows["usable"], "image_id"]
         release(run, "images", pa.array(mended, pa.string()))
 
 
-def _table(run: Run, rows: pd.DataFrame) -> pa.Table:
+def _table(run: Run, rows: pd.DataFrame, seal: PathSeal) -> pa.Table:
+    rows = rows.assign(path=seal.sealed(rows["path"]))
     bare = pa.schema([f for f in schemas.IMAGES if f not in schemas.PROVENANCE])
     table = pa.Table.from_pandas(rows[bare.names], schema=bare, preserve_index=False)
     hashes = pa.array(rows["content_hash"], pa.string())

@@ -13,9 +13,14 @@ NEVER = "^no run is called so$"
 @pytest.fixture
 def break_contract(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Return a function that adds a table rule to a contract, by default one that no rows keep."""
-    of_suite = contract.rules
+    return contract_breaker(monkeypatch)
+
+
+def contract_breaker(patch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return that function, its work undone with `patch`."""
 
     def broken(table: str, regex: str = NEVER) -> None:
+        of_suite = contract.rules
         kwargs = {"": {"column": "run_id", "regex": regex}}
         added = Rule(
             "never_kept", "table", "nothing is right", "expect_column_values_to_match_regex", kwargs
@@ -24,6 +29,6 @@ def break_contract(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         def rules(name: str, columns: Sequence[str] = ()) -> list[Rule]:
             return [*of_suite(name, columns), *([added] if name == table else [])]
 
-        monkeypatch.setattr(contract, "rules", rules)
+        patch.setattr(contract, "rules", rules)
 
     return broken

@@ -2,6 +2,7 @@
 
 import csv
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -135,7 +136,7 @@ def test_nothing_planted_is_told_by_any_stage(
     assert planted_in(caplog.text) == []
 
 
-def test_text_stands_in_reports_alone_and_identifiers_in_paths_alone(site: Settings) -> None:
+def test_text_stands_in_reports_alone_and_identifiers_nowhere(site: Settings) -> None:
     for run in (ingest, label, index, cache, link):
         run(site)
     lake = Lake.of(site)
@@ -144,18 +145,17 @@ def test_text_stands_in_reports_alone_and_identifiers_in_paths_alone(site: Setti
     assert {"reports", "labels", "mentions", "images", "quarantine", "manifest"} <= set(versions)
     for name in {*versions, "runs"} - {"manifest"}:
         rows = lake.runs() if name == "runs" else lake.read(name)
-        rows = rows.drop_columns([c for c in ("sections", "path") if c in rows.column_names])
+        rows = rows.drop_columns([c for c in ("sections",) if c in rows.column_names])
         assert rows.num_rows, name
         assert (name, planted_in(str(rows.to_pylist()))) == (name, [])
-    # The files themselves, whatever they are: only those of two tables may tell.
+    # The files themselves, whatever they are: only those of one table may tell.
     root = Path(lake.root)
     files = [file for file in root.rglob("*") if file.is_file()]
     assert any(file.name == "manifest.parquet" for file in files)
     for file in files:
         place = file.relative_to(root).as_posix()
         told = planted_in(file.read_bytes().decode("latin-1") + place)
-        allowed = ("tables/reports/", "tables/images/")
-        assert not told or place.startswith(allowed), place
+        assert not told or place.startswith("tables/reports/"), place
 
 
 PLANTED_TEXT = ["Xanthippe", "lighthouse"]
@@ -198,3 +198,48 @@ def test_a_broken_contract_tells_no_values(
         {"reports": ingest, "images": index}[table](site)
     (page,) = (Lake.of(site).state_folder / "contracts").glob("*.html")
     assert planted_in(str(caught.value) + page.read_text()) == []
+
+
+def test_paths_are_sealed_with_the_key_and_found_again(
+    site: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index(site)
+    paths = Lake.of(site).read("images")["path"].to_pylist()
+    assert all(path.startswith("sealed:") for path in paths)
+    assert index(site).outcome == "unchanged"
+    monkeypatch.setenv(KEY_VARIABLE, "another key of sixteen bytes")
+    with pytest.raises(UserError, match="sealed with another key"):
+        cache(site)
+    monkeypatch.delenv(KEY_VARIABLE)
+    with pytest.raises(UserError, match="sealed with the site's key"):
+        cache(site)
+
+
+def test_paths_of_a_lake_without_a_key_are_sealed_when_one_is_set(
+    site: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = os.environ[KEY_VARIABLE]
+    monkeypatch.delenv(KEY_VARIABLE)
+    index(site)
+    assert ACCESSION in str(Lake.of(site).read("images")["path"].to_pylist())
+    monkeypatch.setenv(KEY_VARIABLE, key)
+    index(site)
+    assert planted_in(str(Lake.of(site).read("images")["path"].to_pylist())) == []
+    assert cache(site).counts["cached"] == 2
+
+
+@pytest.mark.parametrize("name", ["MRN5550123.csv", "MRN5550123 row 2.csv"])
+def test_a_file_of_a_folder_is_told_by_its_pseudonym(site: Settings, name: str) -> None:
+    folder = (site.reports.path or Path()).parent / "drop"
+    folder.mkdir()
+    (folder / name).write_text(f"exam_id,text\n{ACCESSION},\n")
+    settings = site.model_copy(update={"reports": site.reports.model_copy(update={"path": folder})})
+    summary = ingest(settings)
+    (reference,) = Lake.of(site).read("quarantine")["reference"].to_pylist()
+    assert planted_in(reference + str(summary)) == []
+    assert reference.startswith("drop ")
+    assert reference.endswith(" row 1")
+    (folder / name).write_text(f"{MRN}, {SENTENCE}")
+    with pytest.raises(UserError, match="first line") as caught:
+        ingest(settings)
+    assert planted_in(str(caught.value)) == []
