@@ -16,6 +16,7 @@ from flows.commands import (
     compare_command,
     demo_command,
     diff_command,
+    forget_command,
     history_commands,
     manifest_command,
     migrate_command,
@@ -45,6 +46,7 @@ asking_commands.add_to(app)
 history_commands.add_to(app)
 manifest_command.add_to(app)
 migrate_command.add_to(app)
+forget_command.add_to(app)
 change_command.add_to(app)
 compare_command.add_to(app)
 score_command.add_to(app)

@@ -22,7 +22,7 @@ from pipeline.lake_run import Run
 from pipeline.quarantine import file_away, rejected_rows, release
 
 ROWS_A_CHECK = 50_000
-_WAITING = "radsim-intake-"
+WAITING = "radsim-intake-"
 
 
 @contextmanager
@@ -33,9 +33,9 @@ def waiting_room(run: Run) -> Iterator[Path]:
     """
     state = run.lake.state_folder
     state.mkdir(parents=True, exist_ok=True)
-    for left in state.glob(f"{_WAITING}*"):
+    for left in state.glob(f"{WAITING}*"):
         shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=_WAITING, dir=state) as folder:
+    with tempfile.TemporaryDirectory(prefix=WAITING, dir=state) as folder:
         yield Path(folder)
 
 

@@ -48,6 +48,7 @@ class Run:
         self.now = datetime.now(UTC)
         self.inputs: dict[str, int] = {}
         self.outputs: dict[str, int] = {}
+        self._noted = False
         self._lock: FileLock | None = None
         self._ledger: DeltaTable | None = None
         self._tables: dict[str, DeltaTable | None] = {}
@@ -160,10 +161,19 @@ class Run:
         if (ledger.version() if ledger else None) != before:
             raise self._overtaken()
 
+    def note(self, **told: Any) -> None:
+        """Tell the ledger of a change that is no table's, such as releases withdrawn."""
+        self.parameters |= told
+        self._noted = True
+
+    def rewrite_ledger(self, rows: pa.Table) -> None:
+        """Replace the ledger's rows; what they say of versions must stay."""
+        self._ledger = self._commit_to("runs", self._ledger, rows, mode="overwrite")
+
     @property
     def changed(self) -> bool:
-        """Whether the run wrote anything."""
-        return bool(self.outputs)
+        """Whether the run changed anything."""
+        return bool(self.outputs) or self._noted
 
     @property
     def seconds(self) -> float:

@@ -14,6 +14,7 @@ from importlib.metadata import version as installed_version
 
 from pyarrow import fs
 
+from pipeline.object_store import replace_file
 from pipeline.user_error import UserError
 
 LAYOUT = 2
@@ -46,15 +47,9 @@ def layout_of(filesystem: fs.FileSystem, root: str) -> int | None:
 
 
 def mark_layout(filesystem: fs.FileSystem, root: str, layout: int) -> None:
-    """Write the marker; a reader never sees half of it."""
+    """Write the marker."""
     text = json.dumps({"layout": layout, "radsim_version": installed_version("radsim")})
-    place = f"{root}/{MARKER}"
-    local = isinstance(filesystem, fs.LocalFileSystem)
-    written = f"{place}.partial" if local else place
-    with filesystem.open_output_stream(written) as file:
-        file.write(text.encode() + b"\n")
-    if local:
-        filesystem.move(written, place)
+    replace_file(filesystem, f"{root}/{MARKER}", text.encode() + b"\n")
 
 
 def refuse_other_layout(name: str, layout: int | None) -> None:

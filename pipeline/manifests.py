@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from pipeline.lake import Lake
 from pipeline.lake_run import Run
 from pipeline.user_error import UserError
+from pipeline.withdrawals import withdrawn_releases
 
 METADATA_KEY = b"radsim"
 
@@ -46,11 +47,12 @@ class Release:
 
 
 def releases(lake: Lake) -> list[Release]:
-    """Return the published manifests, oldest first."""
+    """Return the published manifests that are not withdrawn, oldest first."""
     found = []
+    withdrawn = withdrawn_releases(lake)
     for run in lake.runs().to_pylist():
         version = json.loads(run["outputs"]).get("manifest")
-        if version is None:
+        if version is None or version in withdrawn:
             continue
         told = json.loads(run["parameters"])
         found.append(
@@ -77,7 +79,7 @@ def current_release(lake: Lake) -> Release:
     """
     published = releases(lake)
     if not published:
-        raise UserError("the lake has no manifest yet; run `radsim link` first")
+        raise UserError("the lake has no manifest; run `radsim link` first")
     return published[-1]
 
 
@@ -90,6 +92,10 @@ def release_of(lake: Lake, version: int) -> Release:
         There is none of that number.
     """
     published = {release.version: release for release in releases(lake)}
+    if version in withdrawn_releases(lake):
+        raise UserError(
+            f"manifest {version} was withdrawn: `radsim forget` has removed a patient of it"
+        )
     if version not in published:
         raise UserError(
             f"{lake.root} has no manifest {version}; its manifests are "

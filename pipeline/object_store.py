@@ -93,6 +93,16 @@ def arrow_file_system(url: str, options: Mapping[str, str]) -> tuple[fs.FileSyst
     )
 
 
+def replace_file(filesystem: fs.FileSystem, path: str, content: bytes) -> None:
+    """Write a file so that a reader sees the old content or the new, never half of it."""
+    local = isinstance(filesystem, fs.LocalFileSystem)
+    written = f"{path}.partial" if local else path
+    with filesystem.open_output_stream(written) as file:
+        file.write(content)
+    if local:
+        filesystem.move(written, path)
+
+
 @contextmanager
 def failures_of(url: str) -> Iterator[None]:
     """Turn what a store or the way to it refuses into one line, without keys.

@@ -4,10 +4,9 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import fs
 
+from pipeline.delta_log import data_files, files_of_version
 from pipeline.lake import Lake
 from pipeline.user_error import UserError
 
@@ -107,7 +106,7 @@ def table_versions(lake: Lake, name: str, last: int | None = None) -> list[Table
         )
     written.sort(key=lambda run: run.outputs[name])
     current = written[-1].outputs[name]
-    there = files_of_table(lake, name)
+    there = data_files(lake, name).keys()
     found = []
     for run in written if last is None else written[-last:]:
         version = run.outputs[name]
@@ -118,31 +117,7 @@ def table_versions(lake: Lake, name: str, last: int | None = None) -> list[Table
                 run=run,
                 current=version == current,
                 rows=None if files is None else pc.sum(files["num_records"]).as_py() or 0,
-                readable=files is not None and set(files["path"].to_pylist()) <= there.keys(),
+                readable=files is not None and set(files["path"].to_pylist()) <= there,
             )
         )
     return found
-
-
-def files_of_table(lake: Lake, name: str) -> dict[str, int]:
-    """Return the data files in a table's folder and their bytes, whether a version uses them."""
-    filesystem, root = lake.files()
-    folder = f"{root}/tables/{name}"
-    with lake.reached():
-        infos = filesystem.get_file_info(fs.FileSelector(folder, recursive=True))
-    return {
-        info.path.removeprefix(f"{folder}/"): info.size
-        for info in infos
-        if info.is_file and "/_delta_log/" not in info.path
-    }
-
-
-def files_of_version(lake: Lake, name: str, version: int) -> pa.Table | None:
-    """Return path and num_records of a version's files, None where its log is gone."""
-    from deltalake.exceptions import DeltaError
-
-    try:
-        actions = lake.table(name, version).get_add_actions(flatten=True)
-    except DeltaError:
-        return None
-    return pa.table(actions).select(["path", "num_records"])

@@ -17,6 +17,13 @@ def write_shard(folder: Path, name: str, squares: np.ndarray) -> None:
     partial.replace(folder / name)
 
 
+def blank_rows(shard: Path, rows: Sequence[int]) -> None:
+    """Set images of a shard to zero, in place."""
+    squares = np.load(shard, mmap_mode="r+", allow_pickle=False)
+    squares[list(rows)] = 0
+    squares.flush()
+
+
 class Pixels:
     """Cached images in a given order, as an array that is read when it is indexed.
 

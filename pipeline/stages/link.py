@@ -14,7 +14,13 @@ from pipeline.contracts import checked
 from pipeline.labelling import label_scheme, site_vocabulary
 from pipeline.lake import Lake, require
 from pipeline.lake_run import Run
-from pipeline.manifests import current_release, publish_manifest, read_manifest, split_sizes
+from pipeline.manifests import (
+    current_release,
+    publish_manifest,
+    read_manifest,
+    releases,
+    split_sizes,
+)
 from pipeline.quarantine import file_away, rejected_rows
 from pipeline.settings import Settings
 from pipeline.splits import split_patients
@@ -66,7 +72,7 @@ def link(settings: Settings, *, progress: Progress = silent, force: bool = False
         return run.summary(
             counts,
             parts=("linked", "unlinked"),
-            notes=notes or (f"manifest {run.current['manifest']} stands",),
+            notes=notes or (f"manifest {current_release(run.lake).version} stands",),
             figures={"splits": split_sizes(held.kept)},
         )
 
@@ -178,9 +184,10 @@ def _quarantine(run: Run, manifest: pa.Table, bad: pa.Table) -> tuple[int, tuple
 
 
 def _same_as_last(run: Run, rows: pa.Table) -> bool:
-    if "manifest" not in run.current:
+    published = releases(run.lake)
+    if not published:
         return False
-    last = read_manifest(run.lake, current_release(run.lake)).replace_schema_metadata(None)
+    last = read_manifest(run.lake, published[-1]).replace_schema_metadata(None)
     if last.column_names != rows.column_names:
         return False
     last, rows = last.drop_columns(_NOT_CONTENT), rows.drop_columns(_NOT_CONTENT)

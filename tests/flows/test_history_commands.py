@@ -1,6 +1,7 @@
 """What ran, the versions of a table, a manifest: as a person reads them."""
 
 import json
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -105,3 +106,24 @@ def test_every_command_refuses_a_lake_of_a_newer_layout_in_one_line(
     assert "a newer RadSim wrote this lake (layout 99" in line
     assert all(text.startswith("to resume") for text in resume)
     assert sorted(path.name for path in (tmp_path / "lake").iterdir()) == ["layout.json"]
+
+
+def test_forgetting_asks_first_and_repeats_no_id(lake: str, tmp_path: Path) -> None:
+    copy = str(tmp_path / "lake")
+    shutil.copytree(lake, copy)
+    ran = CliRunner().invoke(app, ["forget", "P1", "--lake", copy], input="n\n")
+    assert ran.exit_code == 1
+    assert "Forget 2 exams and 2 images of this patient" in ran.stdout
+    assert Lake(copy).read("reports").num_rows == 4
+    ran = radsim("forget", "P1", "--yes", "--lake", copy)
+    assert ran.exit_code == 0, ran.stderr
+    assert "forget: committed" in ran.stdout
+    assert "withdrawn: manifest 1, 2" in ran.stdout
+    assert "P1" not in ran.stdout + ran.stderr
+    assert Lake(copy).read("reports")["exam_id"].to_pylist() == ["E3", "E4"]
+    ran = radsim("forget", "P1", "--yes", "--lake", copy)
+    assert ran.exit_code == 1
+    assert "holds that patient" in ran.stderr
+    assert "P1" not in ran.stderr
+    ran = radsim("manifest", "--lake", copy)
+    assert "no manifest" in ran.stderr
