@@ -25,6 +25,7 @@ from flows.commands import (
     serve_command,
     settings_commands,
     train_labeler_command,
+    vacuum_command,
 )
 
 # Commands that import torch, or start processes that do.
@@ -47,6 +48,7 @@ history_commands.add_to(app)
 manifest_command.add_to(app)
 migrate_command.add_to(app)
 forget_command.add_to(app)
+vacuum_command.add_to(app)
 change_command.add_to(app)
 compare_command.add_to(app)
 score_command.add_to(app)

@@ -170,6 +170,12 @@ class Run:
         """Replace the ledger's rows; what they say of versions must stay."""
         self._ledger = self._commit_to("runs", self._ledger, rows, mode="overwrite")
 
+    def compact_ledger(self) -> None:
+        """Make the ledger's files few; its rows stay."""
+        if self._ledger is not None:
+            with self._alone():
+                self._ledger.optimize.compact(commit_properties=_without_retry())
+
     @property
     def changed(self) -> bool:
         """Whether the run changed anything."""
