@@ -10,8 +10,8 @@ label sets instead of y·yᵀ of two classes, and the kernels are cosines.
 
 **Measured** (tests/benchmarks/semi_supervised.py, NIH images, two seeds): against the trained head
 that it adjusts no difference in nDCG@10 at 10 % labelled (+0.003 [-0.000, 0.006]), 25 and 50 %, and
-a loss of 0.005 where all exams are labelled. The frozen features and age, sex and view get no weight. The head's
-kernel is flattered: it is aligned on the exams that the head was trained on.
+a loss of 0.005 where all exams are labelled. The frozen features and age, sex and view get no
+weight. The head's kernel is flattered: it is aligned on the exams that the head was trained on.
 """
 
 from collections.abc import Mapping
