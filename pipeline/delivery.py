@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,10 @@ from pipeline.quarantine import file_away, rejected_rows, release
 
 ROWS_A_CHECK = 50_000
 WAITING = "radsim-intake-"
+
+if TYPE_CHECKING:
+    from pipeline.date_shift import DateShift
+    from pipeline.passing_labels import PassingLabels
 
 
 @contextmanager
@@ -54,15 +59,28 @@ class Delivery:
         A temporary folder for rows that wait.
     rows_an_exam
         How many consecutive rows make one exam (one report; one state a class).
+    passing
+        Labels reports in passing and takes their texts away, where the lake keeps none.
+    shift
+        Shifts their dates, once they have been held to the contract.
     """
 
     def __init__(
-        self, run: Run, table: str, source: str, folder: Path, rows_an_exam: int = 1
+        self,
+        run: Run,
+        table: str,
+        source: str,
+        folder: Path,
+        rows_an_exam: int = 1,
+        passing: "PassingLabels | None" = None,
+        shift: "DateShift | None" = None,
     ) -> None:
         self.run = run
         self.table = table
         self.source = source
         self.rows_an_exam = rows_an_exam
+        self.passing = passing
+        self.shift = shift
         self.exams_in = 0
         self.rejected: list[pa.Table] = []
         self._schema = schemas.FIXED[table]
@@ -107,6 +125,8 @@ class Delivery:
         self._writer.close()
         decided, withdrawn = self._decided(versions_frame(self._slim))
         self._commit(decided, withdrawn)
+        if self.passing is not None:
+            self.rejected += self.passing.settle()
         disputed = decided[decided["outcome"] == "conflict"]
         self.rejected.append(self._conflicts(disputed, disputed["reference"]))
         in_lake = pd.Series("the lake's current version", index=withdrawn.index)
@@ -150,6 +170,10 @@ class Delivery:
         passed = np.ones(rows.num_rows // self.rows_an_exam, dtype=bool)
         passed[bad["exam"].to_numpy()] = False
         kept = rows.filter(pa.array(np.repeat(passed, self.rows_an_exam)))
+        if self.shift is not None:
+            kept = self.shift.shifted(kept)
+        if self.passing is not None:
+            kept = self.passing.take(kept)
         self._writer.write_table(kept.select(self._waiting_schema.names).cast(self._waiting_schema))
         self._slim.append(
             versions(kept.take(pa.array(np.arange(0, kept.num_rows, self.rows_an_exam))))

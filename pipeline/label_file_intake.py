@@ -35,14 +35,14 @@ def take_in_label_file(
             scheme=scheme.name,
             classes=scheme.classes,
         ):
-            keys = pseudonymiser.column(batch.rejected["key"])
+            keys = pseudonymiser.column(batch.rejected["key"], "exam")
             at = batch.rejected.column_names.index("key")
             delivery.reject(batch.rejected.set_column(at, "key", keys))
             labels = batch.labels
             if labels.num_rows:
-                for name in ("exam_id", "patient_id"):
+                for name, kind in (("exam_id", "exam"), ("patient_id", "patient")):
                     at = labels.column_names.index(name)
-                    labels = labels.set_column(at, name, pseudonymiser.column(labels[name]))
+                    labels = labels.set_column(at, name, pseudonymiser.column(labels[name], kind))
                 hashes = np.repeat(_state_hashes(labels, size), size)
                 delivery.add(labels.append_column("content_hash", pa.array(hashes)))
             progress(delivery.exams_in, 0, "labelled exams read")

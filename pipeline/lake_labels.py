@@ -4,9 +4,12 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+import pyarrow.compute as pc
+
 from pipeline.label_files import MENTION_COLUMNS, labels_of_table
 from pipeline.label_states import Labels
 from pipeline.lake import Lake, require
+from pipeline.lake_privacy import NO_TEXT
 from pipeline.report_texts import ReportTexts
 from pipeline.settings_file import load_settings
 from pipeline.user_error import UserError
@@ -71,8 +74,13 @@ def reports_of_lake(root: str) -> ReportTexts:
     Raises
     ------
     UserError
-        It has none.
+        It has none, or keeps no text.
     """
     lake = Lake.of(load_settings(None, {"lake": {"root": root}}))
     reports = lake.read("reports", ["exam_id", "patient_id", "sections"])
-    return ReportTexts(require(reports, "reports", "ingest"), root)
+    require(reports, "reports", "ingest")
+    if pc.all(
+        pc.is_null(pc.list_flatten(reports["sections"]).combine_chunks().field("text"))
+    ).as_py():
+        raise UserError(f"{root}: {NO_TEXT}; name the file of the reports instead")
+    return ReportTexts(reports, root)

@@ -6,6 +6,7 @@ import os
 
 import pyarrow as pa
 
+from pipeline.reverse_map import ReverseMap
 from pipeline.settings import Settings
 from pipeline.user_error import UserError
 
@@ -13,10 +14,14 @@ KEY_VARIABLE = "RADSIM_PSEUDONYM_KEY"
 
 
 class Pseudonymiser:
-    """Turns identifiers into keyed hashes, or leaves them as they are when there is no key."""
+    """Turns identifiers into keyed hashes, or leaves them as they are when there is no key.
 
-    def __init__(self, key: bytes | None) -> None:
+    `reverse_map`, if given, notes what the pseudonyms of exams and patients stand for.
+    """
+
+    def __init__(self, key: bytes | None, reverse_map: ReverseMap | None = None) -> None:
         self._key = key
+        self._map = reverse_map
 
     @classmethod
     def of(cls, settings: Settings) -> "Pseudonymiser":
@@ -25,7 +30,8 @@ class Pseudonymiser:
         Raises
         ------
         UserError
-            The key file cannot be read, or the key is shorter than 16 bytes.
+            The key file cannot be read, the key is shorter than 16 bytes, or the settings ask for
+            a reverse map that may not be written, or without a key.
         """
         key: bytes | None = os.environ.get(KEY_VARIABLE, "").encode() or None
         if settings.privacy.key_file is not None:
@@ -38,7 +44,12 @@ class Pseudonymiser:
                 ) from None
         if key is not None and len(key) < 16:
             raise UserError("the pseudonym key is shorter than 16 bytes; make a longer one")
-        return cls(key)
+        file = settings.privacy.reverse_map
+        if file is None:
+            return cls(key)
+        if key is None:
+            raise UserError("[privacy] reverse_map needs a key; without one nothing is turned")
+        return cls(key, ReverseMap(file, settings.lake.root))
 
     @property
     def active(self) -> bool:
@@ -60,11 +71,28 @@ class Pseudonymiser:
             return identifier
         return hmac.new(self._key, identifier.encode(), hashlib.sha256).hexdigest()
 
-    def column(self, identifiers: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
-        """Return the pseudonyms of a string column; nulls stay null."""
+    def column(
+        self, identifiers: pa.ChunkedArray | pa.Array, kind: str | None = None
+    ) -> pa.ChunkedArray | pa.Array:
+        """Return the pseudonyms of a string column; nulls stay null.
+
+        `kind` (exam, patient) is that of what is to stand in the reverse map, if there is one.
+        """
         if self._key is None:
             return identifiers
-        return pa.array(
-            [None if value is None else self.one(value) for value in identifiers.to_pylist()],
-            pa.string(),
-        )
+        originals = identifiers.to_pylist()
+        pseudonyms = [None if value is None else self.one(value) for value in originals]
+        if kind is not None and self._map is not None:
+            self._map.note(kind, originals, pseudonyms)
+        return pa.array(pseudonyms, pa.string())
+
+    def save_map(self) -> None:
+        """Write what the reverse map noted; call it before the pseudonyms are committed.
+
+        Raises
+        ------
+        UserError
+            The file cannot be written.
+        """
+        if self._map is not None:
+            self._map.save()

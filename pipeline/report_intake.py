@@ -6,30 +6,47 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.contracts import whole
+from pipeline.date_shift import DateShift
 from pipeline.delivery import Delivery, waiting_room
 from pipeline.lake_run import Run
+from pipeline.passing_labels import PassingLabels
 from pipeline.pseudonyms import Pseudonymiser
 from pipeline.readers import read_reports
 from pipeline.readers.column_mapping import ColumnMapping
-from pipeline.settings import ReportSettings
+from pipeline.settings import ReportSettings, Settings
 from pipeline.stage_summary import Progress
 from pipeline.veiled_names import veiled_errors, veiled_references
 
 
 def take_in_reports(
-    run: Run, settings: ReportSettings, pseudonymiser: Pseudonymiser, progress: Progress
+    run: Run,
+    settings: Settings,
+    pseudonymiser: Pseudonymiser,
+    progress: Progress,
+    *,
+    force: bool = False,
 ) -> tuple[dict[str, int], tuple[str, ...]]:
     """Read the report source and write what is new into tables reports, gold and quarantine.
+
+    Where the lake keeps no text, mentions and labels are written too; `force` then labels also what
+    has current labels.
 
     Returns
     -------
     Exams by what became of them, and a line a reason of quarantine.
     """
-    assert settings.path is not None
+    source_of = settings.reports
+    assert source_of.path is not None
     gold: list[pa.Table] = []
-    with waiting_room(run) as folder, veiled_errors(settings.path, pseudonymiser):
-        delivery = Delivery(run, "reports", settings.path.name, folder)
-        for batch in read_reports(settings.path, column_mapping(settings), settings.format):
+    shift = DateShift(pseudonymiser) if settings.privacy.shift_dates else None
+    with waiting_room(run) as folder, veiled_errors(source_of.path, pseudonymiser):
+        passing = None
+        if settings.privacy.keep_text == "none":
+            passing = PassingLabels(run, folder, settings.label.vocabulary, force=force)
+        delivery = Delivery(
+            run, "reports", source_of.path.name, folder, passing=passing, shift=shift
+        )
+        for batch in read_reports(source_of.path, column_mapping(source_of), source_of.format):
             source = delivery.source
             rejected = _pseudonymised(batch.rejected, pseudonymiser, "key")
             delivery.reject(_veiled(rejected, source, pseudonymiser))
@@ -79,7 +96,8 @@ def text_hashes(sections: pa.ChunkedArray) -> list[str]:
 def _pseudonymised(rows: pa.Table, pseudonymiser: Pseudonymiser, *columns: str) -> pa.Table:
     for name in columns:
         at = rows.column_names.index(name)
-        rows = rows.set_column(at, name, pseudonymiser.column(rows[name]))
+        kind = "patient" if name == "patient_id" else "exam"
+        rows = rows.set_column(at, name, pseudonymiser.column(rows[name], kind))
     return rows
 
 

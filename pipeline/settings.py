@@ -224,6 +224,21 @@ class PrivacySettings(_Section):
     key_file: Path | None = Field(
         None, description="File with the site's key; with it, identifiers become HMAC-SHA-256."
     )
+    keep_text: Literal["full", "none"] = Field(
+        "full",
+        description="none: the lake holds labels, offsets and hashes, never report text; ingest "
+        "labels in passing. A lake stays with what it was begun with.",
+    )
+    shift_dates: bool = Field(
+        False,
+        description="Shift each patient's dates by up to a year, the same for all exams of the "
+        "patient; needs a key. A lake stays with what it was begun with.",
+    )
+    reverse_map: Path | None = Field(
+        None,
+        description="File outside the lake to which pseudonyms and what they stand for are added, "
+        "readable by its owner alone; none by default. Needs a key.",
+    )
 
 
 class GallerySettings(_Section):

@@ -70,6 +70,7 @@ def index(settings: Settings, *, progress: Progress = silent, force: bool = Fals
             "unchanged": int(seen["usable"].sum()) + repeated,
         }
         counts["quarantined"] = len(files) - counts["indexed"] - counts["unchanged"]
+        pseudonymiser.save_map()
         run.commit(counts)
         return run.summary(counts, parts=("indexed", "unchanged", "quarantined"), notes=notes)
 
@@ -132,7 +133,8 @@ def _described(
     described = _ruled_by_list(described, rules)
     for name in ("image_id", "exam_id", "patient_id"):
         column = pa.array(described[name], pa.string(), from_pandas=True)
-        described[name] = pseudonymiser.column(column).to_pandas()
+        kind = {"exam_id": "exam", "patient_id": "patient"}.get(name)
+        described[name] = pseudonymiser.column(column, kind).to_pandas()
     described["reference"] = file_references(described["path"], pseudonymiser).to_pandas()
     return described
 

@@ -1,13 +1,12 @@
 """Label: reports to mentions and labels, for the exams whose text or labeler changed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts import schemas
-from pipeline.contracts import checked
+from pipeline.label_commit import commit_labels
 from pipeline.labelling import (
     label_chunks,
     label_scheme,
@@ -16,8 +15,9 @@ from pipeline.labelling import (
     rule_labeler,
 )
 from pipeline.lake import Lake, require
+from pipeline.lake_privacy import NO_TEXT, PrivacyOfLake
 from pipeline.lake_run import Run
-from pipeline.quarantine import file_away, rejected_rows
+from pipeline.quarantine import file_away
 from pipeline.settings import Settings
 from pipeline.stage_summary import Progress, StageSummary, silent
 
@@ -31,7 +31,9 @@ REPORTS_A_COMMIT = 50_000
 def label(settings: Settings, *, progress: Progress = silent, force: bool = False) -> StageSummary:
     """Label the reports that are new or changed; all of them after a change of the labeler.
 
-    Reads reports; writes mentions, labels and quarantine. Retracted exams lose their labels.
+    Reads reports; writes mentions, labels and quarantine. Retracted exams lose their labels. In a
+    lake that keeps no text, ingest labels, and this stage changes nothing: it says how many exams
+    have labels of other rules.
 
     Raises
     ------
@@ -41,7 +43,10 @@ def label(settings: Settings, *, progress: Progress = silent, force: bool = Fals
     site = settings.label.vocabulary
     label_scheme(settings.manifest.scheme, site)
     with Run(Lake.of(settings), "label", {"force": force}) as run:
+        PrivacyOfLake.of(settings).refuse_if_other(run)
         labeler = rule_labeler(site)
+        if settings.privacy.keep_text == "none":
+            return _without_text(run, labeler, force=force)
         plan = _planned(run, labeler, force=force)
         if plan is None:
             # A road that starts from a label file has nothing to label.
@@ -67,6 +72,30 @@ def label(settings: Settings, *, progress: Progress = silent, force: bool = Fals
             notes=notes,
             figures={f"prevalence ({scheme})": shares},
         )
+
+
+def _without_text(run: Run, labeler: "RuleLabeler", *, force: bool) -> StageSummary:
+    """Tell what is to be labelled and cannot be."""
+    reports = run.read("reports", ["exam_id", "content_hash", "status"])
+    if reports.num_rows == 0 and "file_labels" in run.current:
+        return run.summary({})
+    require(reports, "reports", "ingest")
+    current = reports.filter(pc.not_equal(reports["status"], "retracted"))
+    known = run.read("labels", ["exam_id", "content_hash", "labeler", "vocabulary_hash"])
+    same = pc.and_(
+        pc.equal(known["labeler"], labeler.name),
+        pc.equal(known["vocabulary_hash"], labeler.vocabulary_hash),
+    )
+    rows = current.num_rows
+    stale = rows if force else len(_stale(current, known.filter(same)))
+    notes: tuple[str, ...] = ()
+    if stale:
+        notes = (
+            f"{stale:,} of {rows:,} reports are to be labelled by the present labeler and "
+            f"vocabulary; {NO_TEXT}, so deliver them again to `radsim ingest`, which labels",
+        )
+    counts = {"in": rows, "labelled": 0, "unchanged": rows, "quarantined": 0}
+    return run.summary(counts, parts=("labelled", "unchanged", "quarantined"), notes=notes)
 
 
 class _Plan(NamedTuple):
@@ -157,53 +186,8 @@ def _label_and_commit(
         labelled += labels.num_rows
         progress(labelled, plan.stale, "reports labelled")
         if sum(part.num_rows for _, part in waiting) >= REPORTS_A_COMMIT:
-            rejected += _commit(run, waiting, findings, anew=anew)
+            rejected += commit_labels(run, waiting, findings, anew=anew)
             anew, waiting = False, []
     if waiting:
-        rejected += _commit(run, waiting, findings, anew=anew)
-    return rejected
-
-
-def _commit(
-    run: Run, parts: list[tuple[pa.Table, pa.Table]], findings: Sequence[str], *, anew: bool
-) -> list[pa.Table]:
-    """Commit the exams whose mentions and labels keep their contracts; return the others."""
-    tables = {
-        "mentions": (pa.concat_tables(mentions for mentions, _ in parts), schemas.MENTIONS),
-        "labels": (pa.concat_tables(labels for _, labels in parts), schemas.labels(findings)),
-    }
-    stamped: dict[str, pa.Table] = {}
-    rejected: list[pa.Table] = []
-    broken: set[str] = set()
-    for name, (rows, schema) in tables.items():
-        stamped[name] = (
-            run.stamped(
-                rows.drop_columns(["source", "content_hash"]), rows["source"], rows["content_hash"]
-            )
-            .select(schema.names)
-            .cast(schema)
-        )
-        result = checked(run, name, stamped[name], findings if name == "labels" else ())
-        bad = result.rejected.to_pandas()
-        lost = stamped[name].take(pa.array(bad["row"]))
-        bad["exam_id"] = lost["exam_id"].to_pandas()
-        bad["source"] = lost["source"].to_pandas()
-        bad = bad[~bad["exam_id"].isin(broken)].drop_duplicates("exam_id")
-        broken |= set(bad["exam_id"])
-        ids = pa.array(bad["exam_id"], pa.string())
-        rejected.append(
-            rejected_rows(
-                name,
-                ids,
-                ids,
-                pa.array(bad["rule"], pa.string()),
-                pa.array(bad["reason"], pa.string()),
-                pa.array(bad["source"], pa.string()),
-            )
-        )
-    for name, rows in stamped.items():
-        if broken:
-            lost_ids = pa.array(sorted(broken), pa.string())
-            rows = rows.filter(pc.invert(pc.is_in(rows["exam_id"], value_set=lost_ids)))
-        (run.overwrite if anew else run.append)(name, rows)
+        rejected += commit_labels(run, waiting, findings, anew=anew)
     return rejected
