@@ -88,6 +88,7 @@ def forget(settings: Settings, names: Sequence[str]) -> StageSummary:
         counts["manifests withdrawn"] = len(gone)
         run.commit(counts)
         freed = purge(run, settings, traces, holding)
+        Pseudonymiser.of(settings).forget(traces.exams | traces.patients)
         _journal(lake).unlink(missing_ok=True)
         return run.summary(counts, notes=_notes(lake, gone, freed))
 

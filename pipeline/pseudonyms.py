@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import os
+from collections.abc import Iterable
 
 import pyarrow as pa
 
@@ -96,3 +97,14 @@ class Pseudonymiser:
         """
         if self._map is not None:
             self._map.save()
+
+    def forget(self, pseudonyms: Iterable[str]) -> None:
+        """Take pseudonyms out of the reverse map, if there is one.
+
+        Raises
+        ------
+        UserError
+            The file cannot be written.
+        """
+        if self._map is not None:
+            self._map.forget(pseudonyms)

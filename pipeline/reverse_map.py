@@ -86,6 +86,35 @@ class ReverseMap:
         self._noted.clear()
         return len(fresh)
 
+    def forget(self, pseudonyms: Iterable[str]) -> None:
+        """Take pairs out of the file, which is written anew and put in place of itself.
+
+        Raises
+        ------
+        UserError
+            The file cannot be written.
+        """
+        if not self._file.exists():
+            return
+        gone = set(pseudonyms)
+        partial = self._file.with_name(f"{self._file.name}.partial")
+        try:
+            with self._file.open("rb") as stream:
+                fcntl.flock(stream, fcntl.LOCK_EX)
+                lines = [line for line in stream.read().splitlines() if line.endswith(b"}")]
+                kept = [line for line in lines if json.loads(line)["pseudonym"] not in gone]
+                partial.unlink(missing_ok=True)
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+                with os.fdopen(os.open(partial, flags, 0o600), "wb") as opened:
+                    opened.write(b"".join(line + b"\n" for line in kept))
+                    opened.flush()
+                    os.fsync(opened.fileno())
+                partial.replace(self._file)
+        except OSError as error:
+            raise UserError(
+                f"{self._file}: [privacy] reverse_map cannot be written ({error.strerror})"
+            ) from None
+
     def _known(self, stream: Any) -> set[tuple[str, str]]:
         """Return the pairs that the file holds; cut off a last line that is not whole."""
         known = set()

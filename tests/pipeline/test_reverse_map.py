@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.forget import forget
 from pipeline.pseudonyms import KEY_VARIABLE, Pseudonymiser
 from pipeline.reverse_map import ReverseMap
 from pipeline.stages.ingest import ingest
@@ -90,3 +91,15 @@ def test_a_line_cut_short_is_written_anew(tmp_path: Path) -> None:
     again.note("exam", ["E1", "E2"], ["a1", "b2"])
     assert again.save() == 1
     assert pairs(file) == [("exam", "E1", "a1"), ("exam", "E2", "b2")]
+
+
+def test_a_forgotten_patient_is_not_in_it_any_more(site: Site, tmp_path: Path) -> None:
+    file = tmp_path / "map"
+    settings = site.settings(privacy={"reverse_map": file})
+    site.deliver(
+        [{"exam_id": f"E{n}", "patient_id": f"P{n}", "text": "Clear lungs."} for n in range(2)]
+    )
+    ingest(settings)
+    forget(settings, ["P0"])
+    assert [pair[:2] for pair in pairs(file)] == [("exam", "E1"), ("patient", "P1")]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
