@@ -160,6 +160,36 @@ EVALUATIONS = pa.schema(
     ]
 )
 
+# One class of a scheme, in the new batch of exams and in the reference window before it: share
+# positive with its interval [low, high], share uncertain, population stability index with the
+# limit above which it is flagged. Null where a side has no exam. Exams that came up to version
+# `measured_to` of the reports are no new batch any more.
+DRIFT = pa.schema(
+    [
+        pa.field("scheme", pa.string(), nullable=False),
+        pa.field("class", pa.string(), nullable=False),
+        pa.field("vocabulary_hash", pa.string(), nullable=False),
+        pa.field("reports_version", pa.int64(), nullable=False),
+        pa.field("labels_version", pa.int64(), nullable=False),
+        pa.field("measured_to", pa.int64(), nullable=False),
+        pa.field("batch_exams", pa.int64(), nullable=False),
+        pa.field("reference_exams", pa.int64(), nullable=False),
+        pa.field("prevalence", pa.float64()),
+        pa.field("low", pa.float64()),
+        pa.field("high", pa.float64()),
+        pa.field("reference_prevalence", pa.float64()),
+        pa.field("reference_low", pa.float64()),
+        pa.field("reference_high", pa.float64()),
+        pa.field("uncertain", pa.float64()),
+        pa.field("reference_uncertain", pa.float64()),
+        pa.field("psi", pa.float64()),
+        pa.field("psi_limit", pa.float64()),
+        pa.field("drifted", pa.bool_(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        *PROVENANCE,
+    ]
+)
+
 # A row that could not be used: where it came from and why, never its text.
 QUARANTINE = pa.schema(
     [
@@ -235,6 +265,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "file_labels": ("exam_id", "class"),
     "mentions": ("exam_id", "mention_no"),
     "labels": ("exam_id",),
+    "drift": ("scheme", "class", "reports_version", "labels_version"),
     "images": ("image_id",),
     "pixels": ("image_id",),
     "splits": ("patient_key",),
@@ -252,6 +283,7 @@ FIXED: dict[str, pa.Schema] = {
     "gold": GOLD,
     "file_labels": FILE_LABELS,
     "mentions": MENTIONS,
+    "drift": DRIFT,
     "images": IMAGES,
     "pixels": PIXELS,
     "splits": SPLITS,

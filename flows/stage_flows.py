@@ -64,6 +64,7 @@ def _failed_like(state: State) -> State:
 
 ingest_flow = stage_flow("ingest")
 label_flow = stage_flow("label")
+drift_flow = stage_flow("drift")
 index_flow = stage_flow("index")
 cache_flow = stage_flow("cache")
 link_flow = stage_flow("link")
@@ -74,6 +75,7 @@ evaluate_flow = stage_flow("evaluate")
 STAGE_FLOWS = {
     "ingest": ingest_flow,
     "label": label_flow,
+    "drift": drift_flow,
     "index": index_flow,
     "cache": cache_flow,
     "link": link_flow,

@@ -13,6 +13,7 @@ from pipeline.user_error import UserError
 STAGES: tuple[str, ...] = (
     "ingest",
     "label",
+    "drift",
     "index",
     "cache",
     "link",
@@ -43,7 +44,7 @@ def stage(name: str) -> Stage:
 def stages_of(settings: Settings, first: str | None = None) -> tuple[str, ...]:
     """Return the names of the stages that the settings ask for, from the named one on.
 
-    Without images the road ends with labels, unless a later stage is named.
+    Without images the road ends with labels and their drift, unless a later stage is named.
 
     Raises
     ------
@@ -53,7 +54,7 @@ def stages_of(settings: Settings, first: str | None = None) -> tuple[str, ...]:
     if first is not None and first not in STAGES:
         raise UserError(f"no stage {first!r}; the stages are {', '.join(STAGES)}")
     start = 0 if first is None else STAGES.index(first)
-    with_labels = STAGES.index("label") + 1
+    with_labels = STAGES.index("drift") + 1
     if settings.images.path is None and start < with_labels:
         return STAGES[start:with_labels]
     return STAGES[start:]

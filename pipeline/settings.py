@@ -72,6 +72,38 @@ class LabelSettings(_Section):
     )
 
 
+class DriftSettings(_Section):
+    """When the labels of new exams differ from those before them."""
+
+    batch_days: int = Field(
+        0,
+        ge=0,
+        description="The new batch by exam time: the last so many days. 0: the exams ingested "
+        "since the last measurement of enough exams.",
+    )
+    reference_days: int = Field(
+        365,
+        ge=0,
+        description="What it is held against: the exams of so many days before the middle of the "
+        "batch, and those without a time; 0 for all others.",
+    )
+    least_exams: int = Field(
+        200, ge=1, description="Exams on either side below which nothing is flagged."
+    )
+    psi: float = Field(
+        0.1,
+        gt=0,
+        description="Population stability index of a class from which it is flagged, if chance "
+        "does not explain it.",
+    )
+    prevalence_ratio: float = Field(
+        2.0,
+        gt=1,
+        description="Factor between the positive shares from which a class is flagged, if chance "
+        "does not explain it.",
+    )
+
+
 class LabelFileSettings(_Section):
     """A file of ready labels, a source beside reports; its states override the report's."""
 
@@ -283,6 +315,7 @@ class Settings(BaseSettings):
     lake: LakeSettings = LakeSettings()
     reports: ReportSettings = ReportSettings()
     label: LabelSettings = LabelSettings()
+    drift: DriftSettings = DriftSettings()
     label_file: LabelFileSettings = LabelFileSettings()
     images: ImageSettings = ImageSettings()
     cache: CacheSettings = CacheSettings()

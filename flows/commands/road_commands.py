@@ -30,7 +30,7 @@ PANEL = "Stages, in the order of the road"
 def add_to(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command()(reporting_errors(run))
-    for stage in (ingest, label, index, cache, link, train, embed, evaluate):
+    for stage in (ingest, label, drift, index, cache, link, train, embed, evaluate):
         app.command(rich_help_panel=PANEL)(reporting_errors(stage))
 
 
@@ -113,6 +113,18 @@ def label(
         raise UserError("--out, --format, --id-column and --text-column go with --reports FILE")
     request = settings_request(config, lake, assignments, flags)
     run_stages(["label"], request, force=force, as_road=False)
+
+
+def drift(
+    scheme: SchemeOption = None,
+    config: ConfigOption = None,
+    lake: LakeOption = None,
+    assignments: SetOption = None,
+    force: ForceOption = False,
+) -> None:
+    """Show how the labels of new exams differ from those before; measure them first if need be."""
+    request = settings_request(config, lake, assignments, {"manifest.scheme": scheme})
+    run_stages(["drift"], request, force=force, as_road=False)
 
 
 def index(

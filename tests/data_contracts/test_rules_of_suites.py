@@ -52,6 +52,24 @@ BREAKING: dict[tuple[str, str], dict[str, Any]] = {
     ("labels", "key_unique"): {"exam_id": "e0"},
     ("labels", "state_known"): {"pleural_effusion": 3},
     ("labels", "one_vocabulary"): {"vocabulary_hash": "v2"},
+    ("drift", "key_unique"): {"class": "class 0"},
+    **{
+        ("drift", f"{name}_not_negative"): {name: -1}
+        for name in (
+            "reports_version",
+            "labels_version",
+            "measured_to",
+            "batch_exams",
+            "reference_exams",
+            "psi",
+            "psi_limit",
+        )
+    },
+    **{
+        ("drift", f"{side}{name}_is_share"): {f"{side}{name}": 1.01}
+        for side in ("", "reference_")
+        for name in ("prevalence", "low", "high", "uncertain")
+    },
     ("images", "key_unique"): {"image_id": "i0"},
     ("images", "rows_positive"): {"rows": 0},
     ("images", "columns_positive"): {"columns": -4},

@@ -120,7 +120,7 @@ def test_run_goes_the_whole_road(stages: StandInStages) -> None:
 
 def test_run_without_images_ends_with_labels_and_says_so(stages: StandInStages) -> None:
     ran = radsim("run")
-    assert stages.calls == [("ingest", False), ("label", False)]
+    assert stages.calls == [("ingest", False), ("label", False), ("drift", False)]
     assert ran.stdout.splitlines()[-1].startswith("no images are named")
 
 

@@ -258,7 +258,7 @@ def test_the_road_can_start_at_any_stage(road: Any) -> None:
         stages_of(settings(road), "trian")
 
 
-def test_without_images_the_road_ends_with_labels(site: Any) -> None:
-    assert stages_of(site.settings()) == ("ingest", "label")
-    assert stages_of(site.settings(), "label") == ("label",)
+def test_without_images_the_road_ends_with_labels_and_their_drift(site: Any) -> None:
+    assert stages_of(site.settings()) == ("ingest", "label", "drift")
+    assert stages_of(site.settings(), "label") == ("label", "drift")
     assert stages_of(site.settings(), "link")[0] == "link"
