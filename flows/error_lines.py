@@ -1,11 +1,11 @@
 """An exception in one line that a user can act on, free of report text and identifiers."""
 
-import errno
 import sys
 import traceback
 from pathlib import Path
 from types import TracebackType
 
+from pipeline.lake_failures import refusal
 from pipeline.user_error import UserError
 
 # Errors whose message was written for the user, by the module that defines them. Only a module
@@ -31,14 +31,7 @@ def error_line(error: BaseException) -> str:
         return str(error)
     if isinstance(error, ModuleNotFoundError) and _is_foreign(error.name):
         return f"the package {error.name} is not installed; pip install 'radsim[all]'"
-    if isinstance(error, OSError):
-        return _system_line(error) or _unforeseen(error)
-    if _is_named(error, "concurrent.futures.process", "BrokenProcessPool"):
-        return (
-            "a worker process died, most often for want of memory; "
-            "set fewer with --set engine.workers=1"
-        )
-    return _unforeseen(error)
+    return _system_line(error) or _unforeseen(error)
 
 
 def is_for_the_user(error: BaseException) -> bool:
@@ -57,18 +50,14 @@ def _is_foreign(module: str | None) -> bool:
     return module is not None and module.partition(".")[0] not in _PACKAGES
 
 
-def _system_line(error: OSError) -> str | None:
+def _system_line(error: BaseException) -> str | None:
     """Return a line for what the system refused, None where the system does not say what."""
-    place = f"{error.filename}: " if isinstance(error.filename, str | Path) else ""
-    # Libraries written in Rust raise OSError with the system's words but without its number.
-    words = (error.strerror or str(error)).lower()
-    if error.errno in (errno.EACCES, errno.EPERM) or "permission denied" in words:
-        return f"{place}no permission to read or write here; choose another folder or ask for it"
-    if error.errno == errno.EROFS or "read-only file system" in words:
-        return f"{place}the file system is read-only; choose another folder"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT) or "no space left" in words:
-        return f"{place}the disk is full; make room and run again"
-    if error.errno is not None and error.strerror:
+    filename = getattr(error, "filename", None)
+    place = f"{filename}: " if isinstance(filename, str | Path) else ""
+    refused = refusal(error)
+    if refused is not None:
+        return f"{place}{refused}"
+    if isinstance(error, OSError) and error.errno is not None and error.strerror:
         return f"{place}{error.strerror.lower()}"
     return None
 

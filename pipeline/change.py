@@ -9,7 +9,7 @@ import pandas as pd
 from pipeline.exam_order import exam_before, exam_order
 from pipeline.lake import Lake
 from pipeline.manifest_images import ManifestImages, manifest_images
-from pipeline.models import MODEL_FILE, current_model, local_model_folder, read_embeddings
+from pipeline.models import current_model, read_embeddings, stored_model
 from pipeline.pseudonyms import Pseudonymiser
 from pipeline.settings import Settings
 from pipeline.user_error import UserError
@@ -88,7 +88,8 @@ def change(settings: Settings, what: str, against: str | None = None) -> ExamCha
     """
     lake = Lake.of(settings)
     images = manifest_images(lake, settings)
-    model_id = current_model(lake)["model_id"]
+    model = current_model(lake)
+    model_id = model["model_id"]
     exam_id = _exam(images, what, settings)
     order = exam_order(lake, settings, images.rows)
     if against is None:
@@ -117,7 +118,7 @@ def change(settings: Settings, what: str, against: str | None = None) -> ExamCha
     amount = change_amount(before, after)
     projections = change_by_finding(before, after, directions)[0]
 
-    nulls = {REACQUIRED: _reacquisitions(lake, model_id, images, earlier, exam_id)}
+    nulls = {REACQUIRED: _reacquisitions(lake, model, images, earlier, exam_id)}
     others = _unchanged_pairs(images, order, pooled, exam_id)
     if len(others[0]) >= LEAST_PAIRS:
         nulls[UNCHANGED] = others
@@ -251,13 +252,12 @@ def _unchanged_pairs(
 
 
 def _reacquisitions(
-    lake: Lake, model_id: str, images: ManifestImages, *exams: str
+    lake: Lake, trained: dict[str, Any], images: ManifestImages, *exams: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the embeddings of every two varied copies of each exam."""
-    from training import load_model
     from training.reacquisition import varied_embeddings
 
-    model, _ = load_model(local_model_folder(lake, model_id) / MODEL_FILE)
+    model = stored_model(lake, trained)
     first, second = np.triu_indices(COPIES, k=1)
     before, after = [], []
     for exam in exams:

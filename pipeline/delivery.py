@@ -4,8 +4,6 @@ Memory stays bounded: rows that pass the contract wait in a temporary Parquet fi
 their ids, hashes and dates are held, until it is known which version of each exam stands.
 """
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,9 +19,9 @@ from pipeline.amendments import CONFLICT, VERSION_COLUMNS, decide_all, versions,
 from pipeline.contracts import checked
 from pipeline.lake_run import Run
 from pipeline.quarantine import file_away, rejected_rows, release
+from pipeline.scratch import scratch_folder
 
 ROWS_A_CHECK = 50_000
-WAITING = "radsim-intake-"
 
 if TYPE_CHECKING:
     from pipeline.date_shift import DateShift
@@ -36,12 +34,8 @@ def waiting_room(run: Run) -> Iterator[Path]:
 
     What a run that was killed left there (report text) is removed first.
     """
-    state = run.lake.state_folder
-    state.mkdir(parents=True, exist_ok=True)
-    for left in state.glob(f"{WAITING}*"):
-        shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=WAITING, dir=state) as folder:
-        yield Path(folder)
+    with scratch_folder(run.lake, "intake") as folder:
+        yield folder
 
 
 class Delivery:

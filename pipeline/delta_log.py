@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from pipeline.lake import Lake
+from pipeline.lake_failures import DamagedTableError
 from pipeline.object_store import replace_file
 
 _LOG = "_delta_log"
@@ -45,11 +46,9 @@ def data_files(lake: Lake, name: str) -> dict[str, fs.FileInfo]:
 
 def files_of_version(lake: Lake, name: str, version: int) -> pa.Table | None:
     """Return path and num_records of a version's files, None where its log is gone."""
-    from deltalake.exceptions import DeltaError
-
     try:
         actions = lake.table(name, version).get_add_actions(flatten=True)
-    except DeltaError:
+    except DamagedTableError:
         return None
     return pa.table(actions).select(["path", "num_records"])
 

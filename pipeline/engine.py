@@ -1,14 +1,21 @@
 """Fan-out inside a stage: one function over chunks, in order, on this machine's processes."""
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from multiprocessing import get_context
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import get_context, parent_process
 from typing import TypeVar
+
+from pipeline.user_error import UserError
 
 # Enough for the workers to go on while the caller checks and commits what came back.
 _AHEAD = 4
+# Seconds until a worker that does not answer counts as hanging; a chunk takes a few.
+PATIENCE = 600.0
 
 Chunk = TypeVar("Chunk")
 Result = TypeVar("Result")
@@ -26,17 +33,70 @@ def map_chunks(
 
     With one worker it runs here; otherwise in a pool of `workers` fresh processes, with at most
     `_AHEAD` chunks a worker on their way, so that memory does not grow with the input. `function`
-    must be importable by name.
+    must be importable by name. No worker outlives the call, nor this process.
+
+    Raises
+    ------
+    UserError
+        A worker died, or has not answered for `PATIENCE` seconds.
     """
     if workers <= 1:
         yield from map(function, chunks)
         return
-    # Fresh processes: a forked copy of a process with running threads may hang.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with _pool(workers) as pool:
         waiting: deque[Future[Result]] = deque()
         for chunk in chunks:
             waiting.append(pool.submit(function, chunk))
             if len(waiting) >= _AHEAD * workers:
-                yield waiting.popleft().result()
+                yield _result(waiting.popleft())
         while waiting:
-            yield waiting.popleft().result()
+            yield _result(waiting.popleft())
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Give a pool of fresh processes, which end with the block at once if it fails."""
+    # Fresh processes: a forked copy of a process with running threads may hang.
+    pool = ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_end_with_parent
+    )
+    try:
+        yield pool
+    except BaseException as error:
+        _kill(pool)
+        if isinstance(error, BrokenProcessPool):
+            raise UserError(
+                "a worker process died, most often for want of memory; nothing was changed; run "
+                "again, with fewer processes by --set engine.workers=1 should it happen again"
+            ) from None
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _result(future: "Future[Result]") -> Result:
+    done, _ = wait([future], PATIENCE)
+    if not done:
+        raise UserError(
+            f"a worker process has not answered for {PATIENCE:,.0f} s; nothing was changed; see "
+            "whether a drive or network folder hangs, then run again"
+        )
+    return future.result()
+
+
+def _kill(pool: ProcessPoolExecutor) -> None:
+    # Nothing public ends a worker that hangs before Python 3.14 (`kill_workers`).
+    for process in list((pool._processes or {}).values()):
+        process.kill()
+
+
+def _end_with_parent() -> None:
+    """Let this worker end when the process that started it is killed: it would wait for ever."""
+    parent = parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -6,7 +6,8 @@ names: a table version that no run names is left over from a run that died, and 
 """
 
 import json
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ import pyarrow.dataset as ds
 from pyarrow import fs
 
 from data_contracts import schemas
+from pipeline.lake_failures import DamagedTableError, failures_of_files, refuse_empty_log
 from pipeline.layout import layout_of, mark_layout, refuse_other_layout
 from pipeline.object_store import arrow_file_system, failures_of, refuse_unknown_store
 from pipeline.settings import Settings
@@ -114,9 +116,12 @@ class Lake:
         with self.reached():
             return arrow_file_system(self.root, self.storage_options)
 
-    def reached(self) -> AbstractContextManager[None]:
-        """Return a context in which an object store's failures become a `UserError`."""
-        return nullcontext() if self.is_local else failures_of(self.root)
+    @contextmanager
+    def reached(self, table: str | None = None) -> Iterator[None]:
+        """Turn failures of disk or object store, and damage to a table read, to a `UserError`."""
+        store = nullcontext() if self.is_local else failures_of(self.root)
+        with failures_of_files(self.root, table), store:
+            yield
 
     def table(self, name: str, version: int | None = None) -> "DeltaTable":
         """Return the Delta table, at its last version by default, whether a run names it or not.
@@ -126,12 +131,14 @@ class Lake:
         deltalake.exceptions.TableNotFoundError
             It does not exist.
         UserError
-            The lake has another layout than this RadSim's.
+            The lake has another layout than this RadSim's, or the table's log is damaged.
         """
         from deltalake import DeltaTable
 
         self.files()
-        with self.reached():
+        if self.is_local:
+            refuse_empty_log(self.root, name)
+        with self.reached(name):
             return DeltaTable(
                 self.table_uri(name), version=version, storage_options=self.storage_options
             )
@@ -150,7 +157,7 @@ class Lake:
         ledger = ledger or self.table_if_any("runs")
         if ledger is None:
             return schemas.RUNS.empty_table()
-        with self.reached():
+        with self.reached("runs"):
             return self._dataset("runs", ledger).to_table().cast(schemas.RUNS)
 
     def versions(self, ledger: "DeltaTable | None" = None) -> dict[str, int]:
@@ -167,8 +174,13 @@ class Lake:
 
     def dataset(self, name: str, version: int | None = None) -> ds.Dataset | None:
         """Return a table at its current or the named version, None where it has none."""
+        from deltalake.exceptions import TableNotFoundError
+
         version = self.versions().get(name) if version is None else version
-        return None if version is None else self._dataset(name, self.table(name, version))
+        try:
+            return None if version is None else self._dataset(name, self.table(name, version))
+        except TableNotFoundError:
+            raise DamagedTableError(self.root, name) from None
 
     def read(
         self,
@@ -194,14 +206,12 @@ class Lake:
         ------
         UserError
             The table has no such version, or its files were removed by `radsim vacuum` or
-            `radsim forget`.
+            `radsim forget`; or the current version is damaged.
         """
-        from deltalake.exceptions import DeltaError
-
         try:
             return self._read(name, columns, where, version)
-        except (FileNotFoundError, DeltaError):
-            if version is None:
+        except DamagedTableError:
+            if version in (None, self.versions().get(name)):
                 raise
             raise UserError(
                 f"{self.root}: version {version} of {name} cannot be read: it never was, or "
@@ -216,7 +226,7 @@ class Lake:
         if dataset is None:
             empty = (declared or schemas.labels(())).empty_table()
             return empty.select(columns) if columns is not None else empty
-        with self.reached():
+        with self.reached(name):
             table = dataset.to_table(columns=columns, filter=where)
         if declared is None:
             return table
@@ -230,7 +240,7 @@ class Lake:
         written in Python, may abort the process when it ends while they read.
         """
         filesystem, root = self.files()
-        with self.reached():
+        with self.reached(name):
             return table.to_pyarrow_dataset(
                 filesystem=fs.SubTreeFileSystem(f"{root}/tables/{name}", filesystem)
             )

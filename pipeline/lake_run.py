@@ -5,16 +5,18 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version as installed_version
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from filelock import FileLock, Timeout
 
 from data_contracts import schemas
 from pipeline.lake import Lake
+from pipeline.lake_failures import refuse_lost_ledger
 from pipeline.layout import LAYOUT, TABLE_PROPERTIES
 from pipeline.stage_summary import StageSummary
 from pipeline.user_error import UserError
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 
 _ROW_GROUP = 50_000  # rows
+_CLOCK_MAY_LAG = timedelta(hours=1)
 
 
 class Run:
@@ -51,6 +54,7 @@ class Run:
         self._noted = False
         self._lock: FileLock | None = None
         self._ledger: DeltaTable | None = None
+        self._notes: tuple[str, ...] = ()
         self._tables: dict[str, DeltaTable | None] = {}
 
     def __enter__(self) -> "Run":
@@ -60,7 +64,10 @@ class Run:
         if self.lake.layout is None:
             self.lake.mark(LAYOUT)
         self._ledger = self.lake.table_if_any("runs")
+        if self._ledger is None and self.lake.is_local:
+            refuse_lost_ledger(self.lake.root)
         self.current = self.lake.versions(self._ledger) if self._ledger else {}
+        self._notes = _clock_note(self.lake.runs(self._ledger), self.now) if self._ledger else ()
         return self
 
     def __exit__(
@@ -86,9 +93,16 @@ class Run:
         dataset = self.lake.dataset(name, version) if version is not None else None
         if dataset is None:
             return
-        for batch in dataset.to_batches(
-            columns=columns, batch_size=rows, batch_readahead=1, fragment_readahead=1
-        ):
+        batches = iter(
+            dataset.to_batches(
+                columns=columns, batch_size=rows, batch_readahead=1, fragment_readahead=1
+            )
+        )
+        while True:
+            with self.lake.reached(name):
+                batch = next(batches, None)
+            if batch is None:
+                return
             if batch.num_rows:
                 yield pa.Table.from_batches([batch])
 
@@ -122,7 +136,7 @@ class Run:
         table = self._table(name)
         assert table is not None
         same = " AND ".join(f'row."{column}" = key."{column}"' for column in keys.column_names)
-        with self._alone():
+        with self._alone(name):
             table.merge(
                 keys,
                 predicate=same,
@@ -228,7 +242,7 @@ class Run:
             inputs=dict(self.inputs),
             outputs=dict(self.outputs),
             seconds=self.seconds,
-            notes=tuple(notes),
+            notes=(*self._notes, *notes),
             figures=dict(figures or {}),
         )
 
@@ -262,7 +276,7 @@ class Run:
             current = self.current.get(name)
             table = self.lake.table_if_any(name) if current is None else self.lake.table(name)
             if table is not None and current is not None and table.version() != current:
-                with self._alone():
+                with self._alone(name):
                     table.restore(current, commit_properties=_without_retry())
             self._tables[name] = table
         return self._tables[name]
@@ -313,12 +327,15 @@ class Run:
         return table
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Tell the user when another run has written what this one is writing."""
+    def _alone(self, reading: str | None = None) -> Iterator[None]:
+        """Tell the user when another run has written what this one is writing.
+
+        `reading` names the table whose rows are read on the way.
+        """
         from deltalake.exceptions import CommitFailedError
 
         try:
-            with self.lake.reached():
+            with self.lake.reached(reading):
                 yield
         except CommitFailedError:
             raise self._overtaken() from None
@@ -339,6 +356,18 @@ def _without_retry() -> "CommitProperties":
 
 def _column(value: str | pa.Array | pa.ChunkedArray, rows: int) -> pa.Array | pa.ChunkedArray:
     return pa.repeat(pa.scalar(value), rows) if isinstance(value, str) else value
+
+
+def _clock_note(runs: pa.Table, now: datetime) -> tuple[str, ...]:
+    """Say that the clock was set back, as a machine without its battery does, if it was."""
+    last = pc.max(runs["committed_at"]).as_py()
+    if last is None or now >= last - _CLOCK_MAY_LAG:
+        return ()
+    return (
+        f"the clock stands at {now:%Y-%m-%d %H:%M} UTC, before the last run's "
+        f"({last:%Y-%m-%d %H:%M}); set it right, for exams later than the clock's tomorrow are "
+        "not taken in",
+    )
 
 
 def _locked(lake: Lake) -> FileLock:

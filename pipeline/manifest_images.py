@@ -64,8 +64,8 @@ def manifest_images(lake: Lake, settings: Settings) -> ManifestImages:
     Raises
     ------
     UserError
-        There is no manifest, none of its images is in the cache, or the cache was moved away or
-        is another machine's.
+        There is no manifest, none of its images is in the cache, or the cache was moved away, is
+        another machine's or is damaged.
     """
     from pipeline.images.pixel_cache import open_pixels
 
@@ -87,6 +87,10 @@ def manifest_images(lake: Lake, settings: Settings) -> ManifestImages:
         raise UserError(
             f"{folder}: the pixel cache of this lake is not here; run `radsim cache`, or name its "
             "folder with [cache] folder"
+        ) from None
+    except ValueError:
+        raise UserError(
+            f"{folder}: a file of the pixel cache is damaged; run `radsim cache --force`"
         ) from None
     states = rows[told["classes"]].to_numpy(dtype=np.float32, na_value=np.nan)
     return ManifestImages(release, told, rows, states, pixels, manifest.num_rows - len(rows))

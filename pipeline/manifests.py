@@ -8,6 +8,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 
 from pipeline.lake import Lake
 from pipeline.lake_run import Run
+from pipeline.scratch import whole_file
 from pipeline.user_error import UserError
 from pipeline.withdrawals import withdrawn_releases
 
@@ -164,9 +166,11 @@ def publish_manifest(run: Run, rows: pa.Table, told: dict) -> Release:
     run.refuse_if_overtaken()
     with run.lake.reached():
         if run.lake.is_local:
-            filesystem.create_dir(place.rsplit("/", 1)[0], recursive=True)
-        with filesystem.open_output_stream(place) as file:
-            file.write(content)
+            with whole_file(Path(place)) as partial:
+                partial.write_bytes(content)
+        else:
+            with filesystem.open_output_stream(place) as file:
+                file.write(content)
     release = Release(
         version=version,
         digest=hashlib.sha256(content).hexdigest(),

@@ -1,10 +1,12 @@
 """Trained models of a lake: their rows, their files, and which one is current."""
 
 import hashlib
+import json
 import os
+import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow.compute as pc
@@ -12,8 +14,12 @@ import pyarrow.dataset as ds
 from pyarrow import fs
 
 from pipeline.lake import Lake
+from pipeline.scratch import whole_file
 from pipeline.settings import Settings
 from pipeline.user_error import UserError
+
+if TYPE_CHECKING:
+    from training import EmbeddingModel
 
 MODEL_FILE = "model.safetensors"
 CHANCE = "chance"
@@ -30,9 +36,15 @@ def current_model(lake: Lake) -> dict[str, Any]:
     models = lake.read("models")
     if models.num_rows == 0:
         raise UserError("the lake has no model yet; run `radsim train` first")
-    newest = pc.sort_indices(models["committed_at"])[-1].as_py()
-    row: dict[str, Any] = models.slice(newest, 1).to_pylist()[0]
-    return row
+    # By the ledger, not by time: a clock may be set back between two trainings.
+    written = {
+        run_id: json.loads(outputs).get("models", -1)
+        for run_id, outputs in lake.runs().select(["run_id", "outputs"]).to_pandas().to_numpy()
+    }
+    newest: dict[str, Any] = max(
+        models.to_pylist(), key=lambda model: (written.get(model["run_id"], -1), model["run_id"])
+    )
+    return newest
 
 
 def untrained_id(settings: Settings) -> str:
@@ -66,6 +78,50 @@ def weights_digest(file: Path) -> str:
 def model_path(model_id: str) -> str:
     """Return a model's folder, relative to the lake's root."""
     return f"models/{model_id}"
+
+
+def stored_model(lake: Lake, model: dict[str, Any]) -> "EmbeddingModel":
+    """Return the network of a row of table models, ready to embed.
+
+    Raises
+    ------
+    UserError
+        Its file is missing or is not the one that was trained.
+    """
+    from training import load_model
+    from training.checkpoint import file_digest
+
+    file = local_model_folder(lake, model["model_id"]) / MODEL_FILE
+    if not file.is_file() or file_digest(file) != model["content_hash"]:
+        raise UserError(
+            f"{file}: missing, or not the file that was trained; put it back from a backup, or "
+            "train anew with `radsim train --force`"
+        )
+    network, _ = load_model(file)
+    return network
+
+
+def gallery_of(model_id: str, made_of: str) -> str:
+    """Return the place, among the models, of the index over a model's embeddings made of this.
+
+    Each set of embeddings has a folder of its own, so that a reader never sees one index's file
+    beside another's, nor the index of a run that died.
+    """
+    return f"{model_id}/gallery-{made_of[:16]}"
+
+
+def drop_other_galleries(lake: Lake, model_id: str, made_of: str) -> None:
+    """Remove the indexes over a model's former embeddings."""
+    filesystem, root = lake.files()
+    kept = gallery_of(model_id, made_of)
+    with lake.reached():
+        for info in filesystem.get_file_info(fs.FileSelector(f"{root}/{model_path(model_id)}")):
+            if not info.base_name.startswith("gallery") or info.path.endswith(kept):
+                continue
+            if info.is_file:
+                filesystem.delete_file(info.path)
+            else:
+                filesystem.delete_dir(info.path)
 
 
 def local_model_folder(lake: Lake, model_id: str) -> Path:
@@ -106,13 +162,15 @@ def _fetch(filesystem: fs.FileSystem, info: fs.FileInfo, file: Path) -> None:
 
 
 def store_model_files(lake: Lake, model_id: str, folder: Path) -> None:
-    """Copy a model's files from a local folder into the lake."""
+    """Copy a model's files from a local folder into the lake; a reader never sees half of one."""
     filesystem, root = lake.files()
     place = f"{root}/{model_path(model_id)}"
     with lake.reached():
-        if lake.is_local:
-            filesystem.create_dir(place, recursive=True)
         for file in sorted(folder.iterdir()):
+            if lake.is_local:
+                with whole_file(Path(place) / file.name) as partial:
+                    shutil.copyfile(file, partial)
+                continue
             fs.copy_files(
                 str(file),
                 f"{place}/{file.name}",

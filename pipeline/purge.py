@@ -7,13 +7,13 @@ from collections.abc import Iterable
 import pyarrow as pa
 from pyarrow import fs
 
-from pipeline.delivery import WAITING
 from pipeline.delta_log import data_files, files_of_version, forget_statistics, tables_on_disk
 from pipeline.images.pixel_cache import blank_rows
 from pipeline.lake import Lake
 from pipeline.lake_run import Run
 from pipeline.manifest_images import cache_folder
 from pipeline.patient_traces import Traces, names_patient, plain_columns
+from pipeline.scratch import SCRATCH
 from pipeline.settings import Settings
 from pipeline.withdrawals import models_of_withdrawn
 
@@ -46,7 +46,7 @@ def purge(run: Run, settings: Settings, traces: Traces, holding: Iterable[str]) 
     _scrub_ledger(run, traces)
     state = lake.state_folder
     shutil.rmtree(state / "training", ignore_errors=True)
-    for left in state.glob(f"{WAITING}*"):
+    for left in state.glob(f"{SCRATCH}*"):
         shutil.rmtree(left, ignore_errors=True)
     notes = [f"removed {files:,} data files of old versions, blanked {images:,} cached images"]
     if indexes:

@@ -8,7 +8,13 @@ import numpy as np
 
 from pipeline.lake import Lake
 from pipeline.manifest_images import ManifestImages, manifest_images
-from pipeline.models import MODEL_FILE, current_model, embeddings_made_of, local_model_folder
+from pipeline.models import (
+    current_model,
+    embeddings_made_of,
+    gallery_of,
+    local_model_folder,
+    stored_model,
+)
 from pipeline.pseudonyms import Pseudonymiser
 from pipeline.settings import Settings
 from pipeline.user_error import UserError
@@ -53,16 +59,18 @@ def similar(settings: Settings, what: str, k: int = 10, out: Path | None = None)
     UnusableImage
         The file cannot be decoded.
     """
-    from training import GalleryIndex, load_model
+    from training import GalleryIndex
     from training.embed import embed
 
     lake = Lake.of(settings)
     images = manifest_images(lake, settings)
-    model_id = current_model(lake)["model_id"]
-    folder = local_model_folder(lake, model_id)
-    model, _ = load_model(folder / MODEL_FILE)
+    trained = current_model(lake)
+    model_id = trained["model_id"]
+    model = stored_model(lake, trained)
+    _, made_of = embeddings_made_of(lake, model_id)
+    folder = local_model_folder(lake, gallery_of(model_id, made_of))
     try:
-        index = GalleryIndex.load(folder, model_id, embeddings_made_of(lake, model_id)[1])
+        index = GalleryIndex.load(folder, model_id, made_of)
     except (FileNotFoundError, ValueError) as error:
         raise UserError(f"{error}; run `radsim embed`") from None
     exam_id = _known_exam(images, what, Pseudonymiser.of(settings))

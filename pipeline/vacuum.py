@@ -9,13 +9,13 @@ from pathlib import Path
 
 from pyarrow import fs
 
-from pipeline.delivery import WAITING
 from pipeline.delta_log import data_files, files_of_version, tables_on_disk
 from pipeline.kept_versions import kept_versions
 from pipeline.lake import Lake
 from pipeline.lake_run import Run
 from pipeline.manifest_images import cache_folder
 from pipeline.run_history import finished_runs
+from pipeline.scratch import SCRATCH
 from pipeline.settings import Settings
 from pipeline.stage_summary import StageSummary
 
@@ -91,8 +91,8 @@ def _leftovers(lake: Lake, settings: Settings, keep_days: float) -> Iterator[Lef
     yield from _uncommitted_models(lake)
     yield from _trainings(lake, keep_days)
     yield from _pixels(lake, settings)
-    for left in lake.state_folder.glob(f"{WAITING}*"):
-        yield Leftover("deliveries broken off", str(left), _size(left), local=True)
+    for left in lake.state_folder.glob(f"{SCRATCH}*"):
+        yield Leftover("work broken off", str(left), _size(left), local=True)
 
 
 def _data_files(lake: Lake, keep_days: float) -> Iterator[Leftover]:

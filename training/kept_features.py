@@ -4,6 +4,7 @@ Features cost a pass of the network over every image, the head that is trained o
 """
 
 import json
+import os
 import time
 from pathlib import Path
 
@@ -37,6 +38,8 @@ class KeptFeatures:
         self.filled = self._found(path, shape)
         mode = "r+" if self.filled else "w+"
         self.array = np.lib.format.open_memmap(path, mode, np.dtype(np.float32), shape)
+        if not self.filled:
+            _reserve(path)
 
     def _found(self, path: Path, shape: tuple[int, ...]) -> int:
         if not path.is_file() or not self._note.is_file():
@@ -55,3 +58,20 @@ class KeptFeatures:
             partial.write_text(json.dumps({"filled": filled}), encoding="utf-8")
             partial.replace(self._note)
             self._noted_at = time.monotonic()
+
+
+def _reserve(path: Path) -> None:
+    """Claim the file's room on the disk now: a page of it that finds none later ends the process.
+
+    Raises
+    ------
+    OSError
+        The disk is full.
+    """
+    if not hasattr(os, "posix_fallocate"):
+        return
+    with path.open("r+b") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from None

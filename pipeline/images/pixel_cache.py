@@ -5,16 +5,19 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.scratch import whole_file
+
 
 def write_shard(folder: Path, name: str, squares: np.ndarray) -> None:
     """Write uint8 `(n, size, size)` as shard `name`; a reader never sees half of it."""
     if squares.dtype != np.uint8 or squares.ndim != 3:
         raise ValueError(f"a shard is uint8 (n, size, size), not {squares.dtype} {squares.shape}")
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f".{name}.partial"
-    with partial.open("wb") as file:
-        np.save(file, squares, allow_pickle=False)
-    partial.replace(folder / name)
+    with whole_file(folder / name) as partial, partial.open("wb") as file:
+        # As `np.save` does, whose errors do not say that a disk is full.
+        np.lib.format.write_array_header_1_0(
+            file, np.lib.format.header_data_from_array_1_0(squares)
+        )
+        file.write(np.ascontiguousarray(squares).data)
 
 
 def blank_rows(shard: Path, rows: Sequence[int]) -> None:

@@ -22,11 +22,13 @@ from pipeline.quarantine import file_away, rejected_rows
 from pipeline.sealed_paths import PathSeal
 from pipeline.settings import Settings
 from pipeline.stage_summary import Progress, StageSummary, silent
+from pipeline.user_error import UserError
 
 IMAGES_A_CHUNK = 16
 CHUNKS_A_SHARD = 128
 # Below this many images a pool of processes costs more than it gives.
 POOL_FROM = 200
+_UNREAD = "unreadable: the file cannot be read"
 
 
 def cache(settings: Settings, *, progress: Progress = silent, force: bool = False) -> StageSummary:
@@ -38,7 +40,7 @@ def cache(settings: Settings, *, progress: Progress = silent, force: bool = Fals
     Raises
     ------
     UserError
-        The lake has no images.
+        The lake has no images, or the folder of images is not there.
     """
     size = settings.cache.size
     with Run(Lake.of(settings), "cache", {"force": force, "size": size}) as run:
@@ -56,6 +58,7 @@ def cache(settings: Settings, *, progress: Progress = silent, force: bool = Fals
         pseudonymiser = Pseudonymiser.of(settings)
         seal = PathSeal(pseudonymiser)
         failed = _decode_and_commit(run, stale, folder, size, workers, progress, seal)
+        _refuse_lost_folder(stale, failed, seal)
         _, notes = file_away(run, [_set_unusable(run, images, failed, seal, pseudonymiser)])
         counts = {
             "in": len(usable),
@@ -126,8 +129,20 @@ def _decode(paths: list[str], size: int) -> tuple[list[np.ndarray | None], list[
             reasons.append(str(error))
         except OSError as error:
             squares.append(None)
-            reasons.append(f"unreadable: the file cannot be read ({error.strerror})")
+            reasons.append(f"{_UNREAD} ({error.strerror})")
     return squares, reasons
+
+
+def _refuse_lost_folder(images: pd.DataFrame, failed: dict[str, str], seal: PathSeal) -> None:
+    """Refuse to call images unusable because a drive or network folder went away."""
+    unread = {image_id for image_id, reason in failed.items() if reason.startswith(_UNREAD)}
+    for path in seal.opened(images.loc[images["image_id"].isin(unread), "path"]):
+        folder = Path(path).parent
+        if not folder.is_dir():
+            raise UserError(
+                f"{folder}: this folder of images is not there; bring it back and run "
+                "`radsim cache` again"
+            )
 
 
 def _commit(run: Run, rows: list[dict[str, Any]]) -> None:
@@ -146,6 +161,9 @@ def _set_unusable(
     lost = images[images["image_id"].isin(failed)].copy()
     lost["usable"] = False
     lost["reason"] = lost["image_id"].map(failed)
+    # The index looks again at a file that could not be read, even if it comes back as it was.
+    unread = lost["reason"].str.startswith(_UNREAD)
+    lost["content_hash"] = lost["content_hash"].mask(unread, "unread")
     ids = pa.array(lost["image_id"], pa.string())
     if len(lost):
         run.delete("images", pa.table({"image_id": ids}))

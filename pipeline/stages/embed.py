@@ -1,8 +1,6 @@
 """Embed: cached images to embeddings of the current model, and its gallery index."""
 
 import hashlib
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,14 +12,17 @@ from pipeline.lake import Lake
 from pipeline.lake_run import Run
 from pipeline.manifest_images import ManifestImages, manifest_images
 from pipeline.models import (
-    MODEL_FILE,
     current_model,
+    drop_other_galleries,
     embeddings_made_of,
+    gallery_of,
     local_model_folder,
     read_embeddings,
     store_model_files,
+    stored_model,
     untrained_id,
 )
+from pipeline.scratch import scratch_folder
 from pipeline.settings import GallerySettings, Settings
 from pipeline.stage_summary import Progress, StageSummary, silent
 from pipeline.user_error import UserError
@@ -69,12 +70,14 @@ def embed(settings: Settings, *, progress: Progress = silent, force: bool = Fals
             counts["embedded"] += len(stale)
             counts["unchanged"] += len(images.rows) - len(stale)
             if len(stale):
-                network = _network(run.lake, settings, name, kind)
+                network = _network(run.lake, settings, model, kind)
                 vectors = embed_images(network, images.pixels, stale, BATCH, progress, kind)
                 _commit(run, images, name, stale, vectors, made_of.iloc[stale])
         notes = [f"embedded with {model_id} and with the untrained network"]
-        notes += _index_gallery(run, model_id, settings.gallery)
+        made_of, lines = _index_gallery(run, model_id, settings.gallery)
+        notes += lines
         run.commit(counts)
+        drop_other_galleries(run.lake, model_id, made_of)
         return run.summary(
             counts,
             parts=("embedded", "unchanged"),
@@ -89,8 +92,8 @@ def _made_of(model_digest: str, pixel_digests: pd.Series) -> pd.Series:
     )
 
 
-def _network(lake: Lake, settings: Settings, name: str, kind: "Kind") -> Any:
-    from training import load_model, untrained_model
+def _network(lake: Lake, settings: Settings, model: dict[str, Any], kind: "Kind") -> Any:
+    from training import untrained_model
 
     if kind == "features":
         train = settings.train
@@ -100,8 +103,7 @@ def _network(lake: Lake, settings: Settings, name: str, kind: "Kind") -> Any:
             )
         except ValueError as error:
             raise UserError(f"[train]: {error}") from None
-    model, _ = load_model(local_model_folder(lake, name) / MODEL_FILE)
-    return model
+    return stored_model(lake, model)
 
 
 def _commit(
@@ -130,8 +132,13 @@ def _commit(
     run.append("embeddings", whole(run, "embeddings", stamped))
 
 
-def _index_gallery(run: Run, model_id: str, settings: GallerySettings) -> list[str]:
-    """Build the index over all embeddings of the model unless it stands already; tell of it."""
+def _index_gallery(run: Run, model_id: str, settings: GallerySettings) -> tuple[str, list[str]]:
+    """Build the index over all embeddings of the model unless it stands already.
+
+    Returns
+    -------
+    What the embeddings are made of, hashed, and what there is to tell of the index.
+    """
     from training import GalleryIndex
 
     version = run.outputs.get("embeddings")
@@ -139,14 +146,17 @@ def _index_gallery(run: Run, model_id: str, settings: GallerySettings) -> list[s
     kind = settings.index
     if kind == "auto":
         kind = "exact" if size < settings.approximate_from else "ivf"
-    if GalleryIndex.stands(local_model_folder(run.lake, model_id), model_id, kind, made_of):
-        return []
+    place = gallery_of(model_id, made_of)
+    if GalleryIndex.stands(local_model_folder(run.lake, place), model_id, kind, made_of):
+        return made_of, []
     ids, vectors = read_embeddings(run.lake, model_id, version)
     index = GalleryIndex.build(vectors, ids, model_id, kind, made_of)
-    with tempfile.TemporaryDirectory(prefix="radsim-gallery-") as folder:
+    with scratch_folder(run.lake, "gallery") as folder:
         index.save(folder)
-        store_model_files(run.lake, model_id, Path(folder))
+        store_model_files(run.lake, place, folder)
     if index.kind == "exact":
         why = "" if kind == "exact" else f", since {kind} would gain nothing here"
-        return [f"gallery of {size:,} images: exact index{why}"]
-    return [f"gallery of {size:,} images: {index.kind} index, recall@10 {index.recall:.3f}"]
+        return made_of, [f"gallery of {size:,} images: exact index{why}"]
+    return made_of, [
+        f"gallery of {size:,} images: {index.kind} index, recall@10 {index.recall:.3f}"
+    ]

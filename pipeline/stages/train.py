@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import json
 import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from pipeline.lake import Lake
 from pipeline.lake_run import Run
 from pipeline.manifest_images import ManifestImages, manifest_images
 from pipeline.models import MODEL_FILE, model_path, store_model_files, weights_digest
+from pipeline.scratch import scratch_folder
 from pipeline.settings import Settings
 from pipeline.splits import patient_keys
 from pipeline.stage_summary import Progress, StageSummary, silent
@@ -63,9 +63,9 @@ def train(settings: Settings, *, progress: Progress = silent, force: bool = Fals
             for stale in (run_folder, log_folder):
                 shutil.rmtree(stale, ignore_errors=True)
         fitted = _fit(images, groups, rows, validation, settings, progress, run_folder, log_folder)
-        with tempfile.TemporaryDirectory(prefix="radsim-model-") as folder:
-            digest = _save(fitted.model, Path(folder), model_id, images, settings)
-            store_model_files(run.lake, model_id, Path(folder))
+        with scratch_folder(run.lake, "model") as folder:
+            digest = _save(fitted.model, folder, model_id, images, settings)
+            store_model_files(run.lake, model_id, folder)
         row = {
             "model_id": model_id,
             "settings": json.dumps(settings.train.model_dump(mode="json"), sort_keys=True),

@@ -2,7 +2,6 @@
 
 import errno
 import os
-from concurrent.futures.process import BrokenProcessPool
 from importlib import import_module
 
 import pytest
@@ -73,10 +72,6 @@ def test_a_missing_package_is_named_and_a_missing_module_of_ours_is_not_one() ->
     assert line == "the package torch is not installed; pip install 'radsim[all]'"
     ours = error_line(ModuleNotFoundError("No module named 'pipeline.x'", name="pipeline.x"))
     assert ours.startswith("unexpected ModuleNotFoundError")
-
-
-def test_a_worker_that_died_is_explained() -> None:
-    assert "want of memory" in error_line(BrokenProcessPool(SECRET))
 
 
 def test_the_errors_meant_for_the_user_are_where_they_are_looked_for() -> None:

@@ -46,8 +46,9 @@ def gallery(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 def test_the_index_is_of_the_kind_asked_for_and_its_recall_is_told(
     gallery: Path, settings: dict[str, Any], kind: str
 ) -> None:
-    run: Any = SimpleNamespace(lake=None, outputs={"embeddings": 1})
-    [note] = stage._index_gallery(run, "m", GallerySettings(**settings))
+    lake = SimpleNamespace(state_folder=gallery / "state")
+    run: Any = SimpleNamespace(lake=lake, outputs={"embeddings": 1})
+    _, [note] = stage._index_gallery(run, "m", GallerySettings(**settings))
     index = GalleryIndex.load(gallery, "m")
     assert index.kind == kind
     assert len(index) == 3_000
@@ -61,12 +62,13 @@ def test_the_index_is_of_the_kind_asked_for_and_its_recall_is_told(
 def test_an_index_that_stands_is_left_until_embeddings_or_kind_change(
     gallery: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run: Any = SimpleNamespace(lake=None, outputs={})
+    lake = SimpleNamespace(state_folder=gallery / "state")
+    run: Any = SimpleNamespace(lake=lake, outputs={})
     hnsw, exact = GallerySettings(index="hnsw"), GallerySettings()
-    assert stage._index_gallery(run, "m", hnsw)
-    assert stage._index_gallery(run, "m", hnsw) == []
-    assert stage._index_gallery(run, "m", exact)
-    assert stage._index_gallery(run, "m", exact) == []
+    assert stage._index_gallery(run, "m", hnsw)[1]
+    assert stage._index_gallery(run, "m", hnsw) == ("version 1", [])
+    assert stage._index_gallery(run, "m", exact)[1]
+    assert stage._index_gallery(run, "m", exact) == ("version 1", [])
     monkeypatch.setattr(stage, "embeddings_made_of", lambda *asked: (3_000, "version 2"))
-    assert stage._index_gallery(run, "m", exact)
+    assert stage._index_gallery(run, "m", exact)[1]
     assert GalleryIndex.load(gallery, "m", "version 2").kind == "exact"

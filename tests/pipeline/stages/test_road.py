@@ -111,7 +111,8 @@ def test_the_whole_road_learns_what_the_reports_say_and_twice_adds_nothing(
         similar(told, "nobody", 3)
 
     # An index of other embeddings is refused, and mended by the stage without embedding again.
-    about = road.folder / "lake" / "models" / neighbours.model_id / "gallery.json"
+    model = road.folder / "lake" / "models" / neighbours.model_id
+    [about] = model.glob("gallery-*/gallery.json")
     told_of_index = json.loads(about.read_text())
     about.write_text(json.dumps({**told_of_index, "made_of": "others"}))
     with pytest.raises(UserError, match=r"not of the present embeddings.*run `radsim embed`"):
