@@ -49,7 +49,7 @@ class ReportSettings(_Section):
     """The report source and which of its columns mean what."""
 
     path: Path | None = Field(None, description="File or folder of reports.")
-    format: Literal["auto", "csv", "tsv", "parquet", "jsonl", "openi"] = Field(
+    format: Literal["auto", "csv", "tsv", "parquet", "jsonl", "hl7", "openi"] = Field(
         "auto", description="Format of the source; auto decides by its ending."
     )
     exam_id: str = Field("exam_id", description="Column of the exam (accession number).")

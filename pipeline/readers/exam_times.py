@@ -18,6 +18,7 @@ _ISO = re.compile(
     r"\d{4}-\d{2}-\d{2}"
     r"(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?(?:[Zz]|[+-]\d{2}(?::?\d{2})?)?)?"
 )
+_DIGITS_AND_ZONE = re.compile(r"([0-9]{8}|[0-9]{12}|[0-9]{14})(?:\.[0-9]{1,6})?([+-][0-9]{4})?")
 _DIGITS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 
 
@@ -40,17 +41,22 @@ def exam_times(column: pa.Array, name: str, path: Path) -> tuple[pa.Array, np.nd
             "write times as timestamps or as text such as 2013-08-01 10:15"
         )
     encoded = pc.dictionary_encode(trimmed(column))
-    parsed = [_parsed(value) for value in encoded.dictionary.to_pylist()]
+    parsed = [parsed_time(value) for value in encoded.dictionary.to_pylist()]
     unreadable = np.array([value is None for value in parsed] + [False])
     codes = encoded.indices.fill_null(len(parsed)).to_numpy(zero_copy_only=False)
     return pa.array([*parsed, None], TIMESTAMP).take(pa.array(codes)), unreadable[codes]
 
 
-def _parsed(text: str) -> datetime | None:
+def parsed_time(text: str) -> datetime | None:
+    """Return the time that a text says, in UTC; None where it is none.
+
+    ISO 8601, or the digits of DICOM and HL7 (20130801, 201308011015, 20130801101500.25+0100).
+    """
     try:
-        if text.isdigit():
-            pattern = _DIGITS.get(len(text))
-            time = datetime.strptime(text, pattern) if pattern else None
+        digits = _DIGITS_AND_ZONE.fullmatch(text)
+        if digits:
+            pattern = _DIGITS[len(digits[1])] + ("%z" if digits[2] else "")
+            time: datetime | None = datetime.strptime(digits[1] + (digits[2] or ""), pattern)
         else:
             time = datetime.fromisoformat(text) if _ISO.fullmatch(text) else None
         if time is None:

@@ -25,8 +25,11 @@ class ReportBatch:
         in exactly one of the two.
     gold
         Human codes that the source holds beside the reports, with the columns of `GOLD`.
+    told_at
+        When the sender told each report, timestamp `(n_reports,)`, where messages say it.
     """
 
     reports: pa.Table
     rejected: pa.Table
     gold: pa.Table
+    told_at: pa.Array | None = None

@@ -1,11 +1,13 @@
 """Reports of any format: which format a path has, and its reader."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.readers.column_mapping import ColumnMapping
 from pipeline.readers.delimited import read_delimited
 from pipeline.readers.delimited_rows import opened_bytes
+from pipeline.readers.hl7_files import read_hl7
 from pipeline.readers.json_lines import read_json_lines
 from pipeline.readers.openi_xml import read_openi
 from pipeline.readers.parquet import read_parquet
@@ -18,6 +20,7 @@ ENDINGS = {
     "tsv": (".tsv", ".tab"),
     "parquet": (".parquet", ".pq"),
     "jsonl": (".jsonl", ".ndjson"),
+    "hl7": (".hl7",),
     "openi": (".tgz", ".tar.gz", ".tar", ".xml"),
 }
 REPORT_FORMATS = tuple(ENDINGS)
@@ -25,6 +28,7 @@ DELIMITERS = {"csv": ",", "tsv": "\t"}
 
 SNIFFED_BYTES = 64 * 1024
 TAR_MAGIC = slice(257, 262)
+HL7_START = re.compile(rb"[\x0b\s]*(?:MSH|FHS|BHS)[^A-Za-z0-9\s]")
 
 
 def read_reports(
@@ -107,7 +111,7 @@ def _by_ending(path: Path) -> str | None:
     for format, endings in ENDINGS.items():
         if name.endswith(endings):
             return format
-        if format in ("csv", "tsv", "jsonl") and name.removesuffix(".gz").endswith(endings):
+        if format in ("csv", "tsv", "jsonl", "hl7") and name.removesuffix(".gz").endswith(endings):
             return format
     return None
 
@@ -119,6 +123,8 @@ def _by_content(path: Path) -> str:
         raise EmptySourceError(f"{printable(path)}: is empty, it has no rows; check the export")
     if start.startswith(b"PAR1"):
         return "parquet"
+    if HL7_START.match(start):
+        return "hl7"
     if start[TAR_MAGIC] == b"ustar":
         return "openi"
     first_line = start.removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n", 1)[0]
@@ -159,6 +165,8 @@ def _read_file(
 ) -> Iterator[ReportBatch]:
     if format == "parquet":
         return read_parquet(path, mapping, source, place)
+    if format == "hl7":
+        return read_hl7(path, mapping, source, place)
     if format == "jsonl":
         return read_json_lines(path, mapping, source, place)
     return read_delimited(path, mapping, source, place, DELIMITERS[format])
