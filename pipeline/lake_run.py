@@ -61,6 +61,15 @@ class Run:
         self.lake.files()
         if self.lake.is_local:
             self._lock = _locked(self.lake)
+        try:
+            self._begin()
+        except BaseException:
+            self._unlock()
+            raise
+        return self
+
+    def _begin(self) -> None:
+        """Look up what is current."""
         if self.lake.layout is None:
             self.lake.mark(LAYOUT)
         self._ledger = self.lake.table_if_any("runs")
@@ -68,7 +77,6 @@ class Run:
             refuse_lost_ledger(self.lake.root)
         self.current = self.lake.versions(self._ledger) if self._ledger else {}
         self._notes = _clock_note(self.lake.runs(self._ledger), self.now) if self._ledger else ()
-        return self
 
     def __exit__(
         self,
@@ -76,10 +84,13 @@ class Run:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._lock is not None:
-            self._lock.release()
+        self._unlock()
         # The next stage may run in this process.
         pa.default_memory_pool().release_unused()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
 
     def read(self, name: str, columns: list[str] | None = None, where: Any = None) -> pa.Table:
         """Read a table at the version that was current when the run began, and note it."""

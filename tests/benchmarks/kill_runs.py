@@ -23,6 +23,7 @@ and read the vocabulary but run nothing; `--cold` starts a fresh interpreter for
 
 import argparse
 import collections
+import dataclasses
 import hashlib
 import importlib
 import json
@@ -228,6 +229,7 @@ def planned(
             if cold:
                 moment += chance.uniform(0.5, COLD_START)
             plan.append(Kill(number, stage, moment, pool, each_step=place % 2 == 0))
+    chance.shuffle(plan)
     return plan
 
 
@@ -326,6 +328,7 @@ def main() -> None:
         walk(Path(site), name, told=int(told))
         return
     began = time.monotonic()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # it, too, ends with the table
     with tempfile.TemporaryDirectory(prefix="kill-runs-") as name:
         folder, site = Path(name), Path(name) / "site"
         tempfile.tempdir = str(folder / "tmp")
@@ -346,23 +349,28 @@ def main() -> None:
 def work_off(
     plan: list[Kill], folder: Path, site: Path, roads: dict[int, Undisturbed], cold: bool
 ) -> int:
-    """Do the kills and print a line a stage; return how many failed."""
+    """Do the kills, until interrupted, and print a line a stage; return how many failed."""
     kills, failed, seconds = (collections.Counter[Any]() for _ in range(3))
     repeated = 0
-    for number in DELIVERIES:
-        deliver(site, number)
-        for kill in [kill for kill in plan if kill.delivery == number]:
+    try:
+        for kill in plan:
             began = time.monotonic()
-            stage, why = one_kill(kill, folder, site, roads[number], cold)
+            road = roads[kill.delivery]
+            deliver(site, kill.delivery)
+            stage, why = one_kill(kill, folder, site, road, cold)
             while stage is None:  # the road was faster than the undisturbed one
                 repeated += 1
-                kill = Kill(number, kill.stage, kill.after * 0.8, kill.pool, kill.each_step)
-                stage, why = one_kill(kill, folder, site, roads[number], cold)
+                kill = dataclasses.replace(kill, after=kill.after * 0.8)
+                stage, why = one_kill(kill, folder, site, road, cold)
             kills[stage] += 1
             seconds[stage] += time.monotonic() - began
             if why:
                 failed[stage] += 1
                 print(f"FAILED in {stage}: {kill}: {why}", flush=True)
+            if kills.total() % 20 == 0:
+                print(f"{kills.total()} of {len(plan)} kills, {failed.total()} failed", flush=True)
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
     print("stage      kills  failures  seconds a kill and its mending")
     for name in STAGES:
         mean = seconds[name] / max(kills[name], 1)
