@@ -24,6 +24,7 @@ from flows.commands import (
     score_command,
     serve_command,
     settings_commands,
+    status_command,
     train_labeler_command,
     vacuum_command,
 )
@@ -44,6 +45,7 @@ app = typer.Typer(
 settings_commands.add_to(app)
 road_commands.add_to(app)
 asking_commands.add_to(app)
+status_command.add_to(app)
 history_commands.add_to(app)
 manifest_command.add_to(app)
 migrate_command.add_to(app)

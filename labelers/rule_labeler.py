@@ -83,6 +83,11 @@ class Labelling(NamedTuple):
         return {label_class: row[label_class] for label_class in scheme.classes}
 
 
+def labeler_name() -> str:
+    """Return the name, with the version, under which a rule labeler signs its labels."""
+    return f"rule/{VERSION}"
+
+
 class RuleLabeler:
     """Labels chest-radiograph reports by rules over spaCy matches and NegEx's terms.
 
@@ -99,7 +104,7 @@ class RuleLabeler:
 
     def __init__(self, vocabulary: Vocabulary | None = None) -> None:
         self.vocabulary = vocabulary or load_vocabulary()
-        self.name = f"rule/{VERSION}"
+        self.name = labeler_name()
         self.vocabulary_hash = self.vocabulary.hash
         self._hierarchy = hierarchy_of(self.vocabulary)
         self._columns = {name: n for n, name in enumerate(self.vocabulary.finding_ids)}

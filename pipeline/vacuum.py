@@ -73,16 +73,15 @@ def vacuum(settings: Settings, *, keep_days: float = 30, dry_run: bool = False) 
             run.commit(counts)
         verb = "would free" if dry_run else "freed"
         notes = [
-            f"{kind}: {len(of_kind):,}, {megabytes(sum(of_kind))}"
-            for kind, of_kind in sizes.items()
+            f"{kind}: {len(of_kind):,}, {in_units(sum(of_kind))}" for kind, of_kind in sizes.items()
         ]
-        notes.append(f"{verb} {megabytes(freed)}" if found else "there is nothing to remove")
+        notes.append(f"{verb} {in_units(freed)}" if found else "there is nothing to remove")
         return run.summary({}, notes=tuple(notes))
 
 
-def megabytes(size: int) -> str:
-    """Return a size in bytes as megabytes."""
-    return f"{size / 1e6:,.1f} MB"
+def in_units(size: int) -> str:
+    """Return a size in bytes as kilobytes or megabytes."""
+    return f"{size / 1e6:,.1f} MB" if size >= 1_000_000 else f"{size / 1e3:,.1f} kB"
 
 
 def _leftovers(lake: Lake, settings: Settings, keep_days: float) -> Iterator[Leftover]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.commands.options import ConfigOption, LakeOption, SetOption
+from flows.commands.status_command import stale_line
 from flows.error_reporting import reporting_errors
 from flows.settings_request import settings_request
 from flows.stage_display import figure_table, output_console
@@ -34,6 +35,7 @@ def runs(
     settings = settings_request(config, lake, assignments).load()
     from pipeline.lake import Lake
     from pipeline.run_history import finished_runs
+    from pipeline.staleness import stage_states
 
     found = finished_runs(Lake.of(settings), stage, last)
     if not found:
@@ -57,6 +59,7 @@ def runs(
         # A line a run, for other programs to search.
         console.width = LINE_WIDTH
     console.print(figure_table(rows))
+    console.print(stale_line(stage_states(settings)), markup=False, soft_wrap=True)
 
 
 def history(

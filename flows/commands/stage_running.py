@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+import typer
+
+from flows.commands.status_command import stale_line
 from flows.error_reporting import resumed_by
 from flows.settings_request import SettingsRequest
 from flows.stage_display import StageDisplay
@@ -12,7 +15,8 @@ def run_stages(
 ) -> None:
     """Run the named stages, showing each as it runs and what it did.
 
-    `as_road` says how to resume: ``radsim run --from STAGE`` or ``radsim STAGE``.
+    `as_road` says how to resume: ``radsim run --from STAGE`` or ``radsim STAGE``. Where it is not,
+    a line at the end tells what has become stale.
 
     Raises
     ------
@@ -29,3 +33,9 @@ def run_stages(
                 progress = display.progress_for(name)
                 summary = road.stage(name)(settings, progress=progress, force=force)
             display.show(summary)
+    if not as_road and summary.outcome == "committed":
+        from pipeline.staleness import stage_states
+
+        states = stage_states(settings)
+        if any(state.stale for state in states):
+            typer.echo(stale_line(states))

@@ -61,7 +61,7 @@ def embed(settings: Settings, *, progress: Progress = silent, force: bool = Fals
         }
         for name, (digest, kind) in kinds.items():
             mine = known[known["model_id"] == name]
-            made_of = _made_of(digest, images.rows["pixel_digest"])
+            made_of = embedding_made_of(digest, images.rows["pixel_digest"])
             before = images.rows["image_id"].map(mine.set_index("image_id")["content_hash"])
             stale = np.flatnonzero((before != made_of).to_numpy())
             if force:
@@ -85,7 +85,7 @@ def embed(settings: Settings, *, progress: Progress = silent, force: bool = Fals
         )
 
 
-def _made_of(model_digest: str, pixel_digests: pd.Series) -> pd.Series:
+def embedding_made_of(model_digest: str, pixel_digests: pd.Series) -> pd.Series:
     """Return what an embedding depends on, hashed: the model's weights and the image's pixels."""
     return pixel_digests.map(
         lambda digest: hashlib.sha256(f"{model_digest} {digest}".encode()).hexdigest()

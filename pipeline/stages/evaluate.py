@@ -36,7 +36,8 @@ def evaluate(
     UserError
         There is no model, no embedding, or no exam of the split with a truth.
     """
-    with Run(Lake.of(settings), "evaluate", {"force": force}) as run:
+    told = {"force": force, "judged_by": judged_by(settings)}
+    with Run(Lake.of(settings), "evaluate", told) as run:
         images = manifest_images(run.lake, settings)
         run.inputs["manifest"] = images.release.version
         model = current_model(run.lake)
@@ -73,6 +74,12 @@ def evaluate(
         _commit(run, rows, images, made_of)
         run.commit(counts)
     return run.summary(counts, notes=notes, figures={"measures": measure_table(run.lake, settings)})
+
+
+def judged_by(settings: Settings) -> str:
+    """Return a hash of the settings that figures depend on."""
+    told = json.dumps(settings.evaluate.model_dump(mode="json"), sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def measure_table(lake: Lake, settings: Settings) -> list[dict[str, Any]]:

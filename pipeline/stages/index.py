@@ -45,7 +45,8 @@ def index(settings: Settings, *, progress: Progress = silent, force: bool = Fals
     """
     rules = image_rules(settings.images)
     pseudonymiser = Pseudonymiser.of(settings)
-    with Run(Lake.of(settings), "index", {"force": force}) as run:
+    told = {"force": force, "rules": rules_digest(settings.images)}
+    with Run(Lake.of(settings), "index", told) as run:
         files = image_files(settings.images)
         files["content_hash"] = _signatures(files, rules, pseudonymiser)
         seal = PathSeal(pseudonymiser)
@@ -83,6 +84,12 @@ def image_rules(settings: ImageSettings) -> ImageRules:
         modalities=tuple(settings.modalities),
         body_parts=tuple(settings.body_parts),
     )
+
+
+def rules_digest(settings: ImageSettings) -> str:
+    """Return a hash of the rules by which images are used or not."""
+    rules = repr(dataclasses.astuple(image_rules(settings)))
+    return hashlib.sha256(rules.encode()).hexdigest()
 
 
 def _signatures(files: pd.DataFrame, rules: ImageRules, pseudonymiser: Pseudonymiser) -> list[str]:

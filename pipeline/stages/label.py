@@ -56,6 +56,8 @@ def label(settings: Settings, *, progress: Progress = silent, force: bool = Fals
             run.delete("labels", plan.dropped)
         rejected = _label_and_commit(run, settings, plan, progress)
         quarantined, notes = file_away(run, rejected)
+        if plan.of_another_labeler:
+            notes = (f"labels v{run.inputs['labels']} {plan.of_another_labeler}", *notes)
         counts = {
             "in": plan.current,
             "labelled": plan.stale - quarantined,
@@ -112,6 +114,8 @@ class _Plan(NamedTuple):
         Whether all that is there was made by another labeler.
     current, stale
         How many reports are not retracted, and how many of them are to be labelled.
+    of_another_labeler
+        What is to be said of labels by another vocabulary or labeler, empty where there are none.
     """
 
     reports: pa.Table
@@ -119,6 +123,7 @@ class _Plan(NamedTuple):
     anew: bool
     current: int
     stale: int
+    of_another_labeler: str
 
 
 def _planned(run: Run, labeler: "RuleLabeler", *, force: bool) -> _Plan | None:
@@ -148,7 +153,19 @@ def _planned(run: Run, labeler: "RuleLabeler", *, force: bool) -> _Plan | None:
         anew=not same_labeler,
         current=current.num_rows,
         stale=len(stale),
+        of_another_labeler=_other_labeler(known, labeler),
     )
+
+
+def _other_labeler(known: pa.Table, labeler: "RuleLabeler") -> str:
+    if known.num_rows == 0:
+        return ""
+    if known["vocabulary_hash"][0].as_py() != labeler.vocabulary_hash:
+        return "were made with another vocabulary: every report is labelled anew"
+    before = known["labeler"][0].as_py()
+    if before != labeler.name:
+        return f"were made by {before}: every report is labelled anew by {labeler.name}"
+    return ""
 
 
 def _stale(reports: pa.Table, known: pa.Table) -> pa.ChunkedArray:

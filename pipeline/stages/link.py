@@ -22,12 +22,16 @@ from pipeline.manifests import (
     split_sizes,
 )
 from pipeline.quarantine import file_away, rejected_rows
+from pipeline.run_history import finished_runs
 from pipeline.settings import Settings
 from pipeline.splits import split_patients
 from pipeline.stage_summary import Progress, StageSummary, silent
 from pipeline.user_error import UserError
 
 _PIECE = 50_000  # rows
+
+# What a release is made from.
+TABLES_LINKED = ("labels", "file_labels", "reports", "images")
 
 _NOT_CONTENT = ["run_id", "committed_at"]
 
@@ -67,6 +71,8 @@ def link(settings: Settings, *, progress: Progress = silent, force: bool = False
         if force or not _same_as_last(run, held.kept):
             release = publish_manifest(run, held.kept, _told(run, scheme))
             notes = (f"manifest {release.version} is {release.path}", *notes)
+        else:
+            _note_that_it_stands(run)
         run.commit(counts)
         progress(n_exams, n_exams, "exams linked")
         return run.summary(
@@ -192,6 +198,13 @@ def _same_as_last(run: Run, rows: pa.Table) -> bool:
         return False
     last, rows = last.drop_columns(_NOT_CONTENT), rows.drop_columns(_NOT_CONTENT)
     return last.equals(rows.cast(last.schema))
+
+
+def _note_that_it_stands(run: Run) -> None:
+    """Tell the ledger of newer tables that give the last release again, row by row."""
+    before = finished_runs(run.lake, "link")[-1].inputs
+    if any(run.inputs.get(name) != before.get(name) for name in TABLES_LINKED):
+        run.note(stands=current_release(run.lake).version)
 
 
 def _told(run: Run, scheme: Scheme) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def train(settings: Settings, *, progress: Progress = silent, force: bool = Fals
     with Run(Lake.of(settings), "train", {"force": force}) as run:
         images = manifest_images(run.lake, settings)
         run.inputs["manifest"] = images.release.version
-        model_id = _model_id(images, settings)
+        model_id = model_id_of(images.release.digest, settings)
         known = set(run.read("models", ["model_id"])["model_id"].to_pylist())
         keys = patient_keys(images.rows["exam_id"], images.rows["patient_id"])
         rows, validation = _rows_to_train(images.rows["split"], keys, settings)
@@ -90,9 +90,16 @@ def train(settings: Settings, *, progress: Progress = silent, force: bool = Fals
         return run.summary(counts, notes=tuple(notes), figures={"training": _history(fitted)})
 
 
-def _model_id(images: ManifestImages, settings: Settings) -> str:
+def model_id_of(manifest_digest: str, settings: Settings) -> str:
+    """Return the id of the model that these settings make of a manifest.
+
+    Raises
+    ------
+    UserError
+        The file of the backbone's weights cannot be read.
+    """
     made_of = {
-        "manifest": images.release.digest,
+        "manifest": manifest_digest,
         "train": settings.train.model_dump(mode="json"),
         "size": settings.cache.size,
     }

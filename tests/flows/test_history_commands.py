@@ -39,7 +39,7 @@ def test_runs_are_listed_with_versions_and_counts(lake: str) -> None:
     ran = radsim("runs", "--lake", lake)
     assert ran.exit_code == 0, ran.stderr
     lines = ran.stdout.splitlines()
-    assert [line.split()[2] for line in lines[1:]] == [
+    assert [line.split()[2] for line in lines[1:-1]] == [
         *("ingest", "label", "index", "cache", "link", "ingest", "label", "link", "migrate")
     ]
     assert "labels v0, reports v2" in lines[7]
@@ -49,7 +49,7 @@ def test_runs_are_listed_with_versions_and_counts(lake: str) -> None:
 
 def test_runs_of_one_stage_and_the_last_ones(lake: str) -> None:
     ran = radsim("runs", "--lake", lake, "--stage", "link", "--last", "1")
-    (line,) = ran.stdout.splitlines()[1:]
+    (line, _) = ran.stdout.splitlines()[1:]
     assert "manifest v2" in line
     ran = radsim("runs", "--lake", lake, "--stage", "dream")
     assert ran.exit_code == 1
@@ -127,3 +127,19 @@ def test_forgetting_asks_first_and_repeats_no_id(lake: str, tmp_path: Path) -> N
     assert "P1" not in ran.stderr
     ran = radsim("manifest", "--lake", copy)
     assert "no manifest" in ran.stderr
+
+
+def test_status_says_what_is_stale_and_which_command_makes_it_anew(lake: str) -> None:
+    fresh = ("--lake", lake, "--set", "cache.size=32")
+    ran = radsim("status", *fresh)
+    assert ran.exit_code == 0, ran.stderr
+    lines = ran.stdout.splitlines()
+    assert [line.split()[0] for line in lines[1:6]] == ["ingest", "label", "index", "cache", "link"]
+    assert "manifest 2" in lines[5]
+    scheme = ("--set", "manifest.scheme=nih14")
+    ran = radsim("status", *fresh, *scheme)
+    assert "stale: [manifest] scheme is nih14 now" in ran.stdout
+    last = ran.stdout.splitlines()[-1]
+    assert last.startswith("stale: ")
+    assert "manifest 2" in last
+    assert radsim("runs", *fresh, *scheme).stdout.splitlines()[-1] == last

@@ -1,0 +1,243 @@
+"""Which outputs of the road are stale: made with other words, other settings or older input.
+
+Asked of the lake alone: files that wait in sources are new, not stale, and are found by `ingest`
+and `index` when they run. A stage recomputes what is stale and leaves the rest as it is.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pyarrow.compute as pc
+
+from labelers.rule_labeler import labeler_name
+from pipeline.labelling import site_vocabulary
+from pipeline.lake import Lake
+from pipeline.manifests import current_release, manifest_metadata, read_manifest, releases
+from pipeline.models import current_model, untrained_id
+from pipeline.road import STAGES
+from pipeline.run_history import FinishedRun, finished_runs
+from pipeline.settings import Settings
+from pipeline.stages.embed import embedding_made_of
+from pipeline.stages.evaluate import judged_by
+from pipeline.stages.index import rules_digest
+from pipeline.stages.link import TABLES_LINKED
+from pipeline.stages.train import model_id_of
+from pipeline.withdrawals import withdrawn_releases
+
+# What a stage's output rests on; of ingest and index, sources.
+_RESTS_ON = {
+    "label": ("ingest",),
+    "cache": ("index",),
+    "link": ("label", "index"),
+    "train": ("link", "cache"),
+    "embed": ("train",),
+    "evaluate": ("embed",),
+}
+# Stages that leave a table's rows as they were.
+_NEUTRAL = ("migrate",)
+
+
+@dataclass(frozen=True)
+class StageState:
+    """What a stage has made, and whether that is what it would make now.
+
+    Attributes
+    ----------
+    stage
+        Its name.
+    output
+        What it has made, such as ``labels v3``; empty for nothing yet.
+    why
+        Why that is stale; empty where it is not.
+    """
+
+    stage: str
+    output: str
+    why: str
+
+    @property
+    def stale(self) -> bool:
+        """Whether there is something, and it is stale."""
+        return bool(self.output and self.why)
+
+
+class _Look:
+    """One look at a lake: what every stage's question needs."""
+
+    def __init__(self, lake: Lake, settings: Settings) -> None:
+        self.lake = lake
+        self.settings = settings
+        self.runs = finished_runs(lake)
+        self.current = lake.versions()
+        self.release = releases(lake)[-1] if releases(lake) else None
+
+    def version(self, table: str) -> str:
+        """Return a table with its current version, empty where there is none."""
+        return f"{table} v{self.current[table]}" if table in self.current else ""
+
+    def last(self, stage: str) -> FinishedRun | None:
+        """Return the last run of a stage that changed something."""
+        return next((run for run in reversed(self.runs) if run.stage == stage), None)
+
+
+def stage_states(settings: Settings) -> list[StageState]:
+    """Return the state of each stage's output, in the order of the road.
+
+    Raises
+    ------
+    UserError
+        The vocabulary has a mistake, or a release's file is missing.
+    """
+    look = _Look(Lake.of(settings), settings)
+    states: dict[str, StageState] = {}
+    for stage in STAGES:
+        if stage not in _QUESTIONS:
+            continue
+        output, why = _QUESTIONS[stage](look)
+        if output and not why:
+            below = [states[name] for name in _RESTS_ON.get(stage, ()) if states[name].stale]
+            if below:
+                why = f"rests on {below[0].output}, which is stale"
+        states[stage] = StageState(stage, output, why)
+    return list(states.values())
+
+
+def _ingest(look: _Look) -> tuple[str, str]:
+    return look.version("reports") or look.version("file_labels"), ""
+
+
+def _label(look: _Look) -> tuple[str, str]:
+    output = look.version("labels")
+    if not output:
+        return "", ""
+    told = look.lake.read("labels", ["exam_id", "content_hash", "labeler", "vocabulary_hash"])
+    vocabulary = site_vocabulary(look.settings.label.vocabulary).hash
+    if told.num_rows and told["vocabulary_hash"][0].as_py() != vocabulary:
+        return output, "the vocabulary has changed"
+    if told.num_rows and told["labeler"][0].as_py() != labeler_name():
+        return output, f"the labeler has changed: it is {labeler_name()} now"
+    reports = look.lake.read("reports", ["exam_id", "content_hash", "status"])
+    reports = reports.filter(pc.not_equal(reports["status"], "retracted"))
+    text_of = dict(zip(*(told[n].to_pylist() for n in ("exam_id", "content_hash")), strict=True))
+    now = dict(zip(*(reports[n].to_pylist() for n in ("exam_id", "content_hash")), strict=True))
+    changed = sum(text_of.get(exam) != text for exam, text in now.items())
+    changed += len(text_of.keys() - now.keys())
+    return output, f"{changed:,} reports are new, changed or gone" if changed else ""
+
+
+def _index(look: _Look) -> tuple[str, str]:
+    last = look.last("index")
+    before = last.parameters.get("rules") if last else None
+    changed = before not in (None, rules_digest(look.settings.images))
+    return look.version("images"), "the rules of [images] have changed" if changed else ""
+
+
+def _cache(look: _Look) -> tuple[str, str]:
+    output = look.version("pixels")
+    if not output:
+        return "", ""
+    images = look.lake.read("images", ["image_id", "pixel_digest", "usable"]).to_pandas()
+    pixels = look.lake.read("pixels", ["image_id", "pixel_digest", "size"]).to_pandas()
+    size = look.settings.cache.size
+    if not (pixels["size"] == size).any():
+        return output, f"[cache] size is {size} now"
+    cached = pixels[pixels["size"] == size].set_index("image_id")["pixel_digest"]
+    usable = images[images["usable"]]
+    missing = int((usable["image_id"].map(cached) != usable["pixel_digest"]).sum())
+    return output, f"{missing:,} images are not cached yet" if missing else ""
+
+
+def _link(look: _Look) -> tuple[str, str]:
+    if look.release is None:
+        return "", ""
+    output = f"manifest {look.release.version}"
+    told = manifest_metadata(read_manifest(look.lake, look.release))
+    if told["scheme"] != look.settings.manifest.scheme:
+        return output, f"[manifest] scheme is {look.settings.manifest.scheme} now"
+    if withdrawn_releases(look.lake) and look.release.version < look.current["manifest"]:
+        return output, "a later manifest was withdrawn"
+    same = _same_rows(look.runs)
+    last = look.last("link")
+    assert last is not None
+    for table in TABLES_LINKED:
+        used, now = last.inputs.get(table), look.current.get(table)
+        if now is not None and (used is None or same(table, used) != same(table, now)):
+            before = "without" if used is None else f"from v{used} of"
+            return output, f"made {before} {table}, which is v{now} now"
+    return output, ""
+
+
+def _train(look: _Look) -> tuple[str, str]:
+    models = look.lake.read("models", ["model_id"])["model_id"].to_pylist()
+    if not models:
+        return "", ""
+    model = current_model(look.lake)
+    output = str(model["model_id"])
+    if model["manifest_version"] in withdrawn_releases(look.lake) or look.release is None:
+        return output, f"its manifest {model['manifest_version']} was withdrawn"
+    if model["manifest_digest"] != look.release.digest:
+        newest = look.release.version
+        return output, f"trained on manifest {model['manifest_version']}, now {newest}"
+    if model_id_of(look.release.digest, look.settings) not in models:
+        return output, "the settings of [train] or [cache] have changed"
+    return output, ""
+
+
+def _embed(look: _Look) -> tuple[str, str]:
+    output = look.version("embeddings")
+    if not output or look.release is None or "models" not in look.current:
+        return output, ""
+    model = current_model(look.lake)
+    rows = read_manifest(look.lake, look.release).select(["image_id", "pixel_digest"]).to_pandas()
+    cached = look.lake.read("pixels", ["image_id", "pixel_digest", "size"]).to_pandas()
+    cached = cached[cached["size"] == look.settings.cache.size].drop(columns="size")
+    rows = rows.merge(cached, on=["image_id", "pixel_digest"])
+    known = look.lake.read("embeddings", ["model_id", "image_id", "content_hash"]).to_pandas()
+    untrained = untrained_id(look.settings)
+    for name, digest in ((model["model_id"], model["content_hash"]), (untrained, untrained)):
+        mine = known[known["model_id"] == name].set_index("image_id")["content_hash"]
+        wanted = embedding_made_of(digest, rows["pixel_digest"])
+        missing = int((rows["image_id"].map(mine) != wanted).sum())
+        if missing:
+            return output, f"{missing:,} images are not embedded by {name} yet"
+    return output, ""
+
+
+def _evaluate(look: _Look) -> tuple[str, str]:
+    output = look.version("evaluations")
+    if not output or look.release is None or "models" not in look.current:
+        return output, ""
+    model = current_model(look.lake)["model_id"]
+    rows = look.lake.read("evaluations", ["model_id", "manifest_digest"]).to_pylist()
+    if {"model_id": model, "manifest_digest": current_release(look.lake).digest} not in rows:
+        return output, f"{model} is not evaluated on manifest {look.release.version} yet"
+    last = look.last("evaluate")
+    before = last.parameters.get("judged_by") if last else None
+    changed = before not in (None, judged_by(look.settings))
+    return output, "the settings of [evaluate] have changed" if changed else ""
+
+
+_QUESTIONS: Mapping[str, Callable[[_Look], tuple[str, str]]] = {
+    "ingest": _ingest,
+    "label": _label,
+    "index": _index,
+    "cache": _cache,
+    "link": _link,
+    "train": _train,
+    "embed": _embed,
+    "evaluate": _evaluate,
+}
+
+
+def _same_rows(runs: list[FinishedRun]) -> Callable[[str, int], int]:
+    """Return what gives, for a table's version, the first version that has the same rows."""
+    first: dict[tuple[str, int], int] = {}
+    newest: dict[str, int] = {}
+    for run in runs:
+        for table, version in run.outputs.items():
+            if run.stage in _NEUTRAL and table in newest:
+                first[table, version] = first[table, newest[table]]
+            else:
+                first[table, version] = version
+            newest[table] = version
+    return lambda table, version: first.get((table, version), version)
