@@ -17,6 +17,7 @@ from pipeline.models import current_model, untrained_id
 from pipeline.road import STAGES
 from pipeline.run_history import FinishedRun, finished_runs
 from pipeline.settings import Settings
+from pipeline.stages.drift import drift_made_of
 from pipeline.stages.embed import embedding_made_of
 from pipeline.stages.evaluate import judged_by
 from pipeline.stages.index import rules_digest
@@ -27,6 +28,7 @@ from pipeline.withdrawals import withdrawn_releases
 # What a stage's output rests on; of ingest and index, sources.
 _RESTS_ON = {
     "label": ("ingest",),
+    "drift": ("label",),
     "cache": ("index",),
     "link": ("label", "index"),
     "train": ("link", "cache"),
@@ -91,8 +93,6 @@ def stage_states(settings: Settings) -> list[StageState]:
     look = _Look(Lake.of(settings), settings)
     states: dict[str, StageState] = {}
     for stage in STAGES:
-        if stage not in _QUESTIONS:
-            continue
         output, why = _QUESTIONS[stage](look)
         if output and not why:
             below = [states[name] for name in _RESTS_ON.get(stage, ()) if states[name].stale]
@@ -123,6 +123,17 @@ def _label(look: _Look) -> tuple[str, str]:
     changed = sum(text_of.get(exam) != text for exam, text in now.items())
     changed += len(text_of.keys() - now.keys())
     return output, f"{changed:,} reports are new, changed or gone" if changed else ""
+
+
+def _drift(look: _Look) -> tuple[str, str]:
+    output = look.version("drift")
+    if not output or not {"reports", "labels"} <= look.current.keys():
+        return output, ""
+    versions = {name: look.current[name] for name in ("reports", "labels")}
+    known = look.lake.read("drift", ["content_hash"])["content_hash"].to_pylist()
+    if drift_made_of(look.settings, versions) in known:
+        return output, ""
+    return output, "measured on older labels or with other settings of [drift]"
 
 
 def _index(look: _Look) -> tuple[str, str]:
@@ -220,6 +231,7 @@ def _evaluate(look: _Look) -> tuple[str, str]:
 _QUESTIONS: Mapping[str, Callable[[_Look], tuple[str, str]]] = {
     "ingest": _ingest,
     "label": _label,
+    "drift": _drift,
     "index": _index,
     "cache": _cache,
     "link": _link,

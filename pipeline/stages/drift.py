@@ -48,7 +48,7 @@ def drift(settings: Settings, *, progress: Progress = silent, force: bool = Fals
         measured = run.read("drift")
         known = measured.filter(pc.equal(measured["scheme"], scheme.name))
         versions = {"reports": run.current["reports"], "labels": run.current["labels"]}
-        made_of = _made_of(settings, versions)
+        made_of = drift_made_of(settings, versions)
         same = known.filter(pc.equal(known["content_hash"], made_of))
         if same.num_rows and not force:
             rows = same.to_pylist()
@@ -76,7 +76,8 @@ def _of_exams(run: Run, exam_ids: pa.ChunkedArray) -> pa.Table:
     return reports.select(["exam_time", "run_id"]).take(at)
 
 
-def _made_of(settings: Settings, versions: dict[str, int]) -> str:
+def drift_made_of(settings: Settings, versions: dict[str, int]) -> str:
+    """Return a hash of what drift depends on: settings, versions of labels and reports."""
     parts = {
         "settings": settings.drift.model_dump(mode="json"),
         "scheme": settings.manifest.scheme,
