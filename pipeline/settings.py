@@ -49,8 +49,8 @@ class ReportSettings(_Section):
     """The report source and which of its columns mean what."""
 
     path: Path | None = Field(None, description="File or folder of reports.")
-    format: Literal["auto", "csv", "tsv", "parquet", "jsonl", "hl7", "openi"] = Field(
-        "auto", description="Format of the source; auto decides by its ending."
+    format: Literal["auto", "csv", "tsv", "parquet", "jsonl", "hl7", "fhir", "mimic", "openi"] = (
+        Field("auto", description="Format of the source; auto decides by its ending.")
     )
     exam_id: str = Field("exam_id", description="Column of the exam (accession number).")
     text: list[str] = Field(

@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pipeline.readers.column_mapping import ColumnMapping
 from pipeline.readers.delimited_rows import opened_bytes
@@ -52,7 +53,7 @@ def _found(path: Path, mapping: ColumnMapping, place: str) -> Iterator[Found]:
         raise EmptySourceError(f"{printable(path)}: holds no HL7 message (no line begins with MSH)")
 
 
-def _messages(stream: io.BufferedIOBase) -> Iterator[bytes | None]:
+def _messages(stream: Any) -> Iterator[bytes | None]:
     """Yield each message's segments, separated by CR; None for one that is too long.
 
     Bytes are read as Latin-1, which keeps each of them, until the message says its character set.

@@ -49,9 +49,8 @@ def parse_message(data: bytes, mapping: ColumnMapping) -> list[ParsedReport | Fa
     # hl7 logs the fields that it cannot read.
     logging.getLogger(hl7.util.__file__).disabled = True
     codes = hl7_codes()
-    named = (
-        data.split(b"\r", 1)[0].decode("ascii", "replace").split(chr(data[3]) if data[3:4] else "|")
-    )
+    # MSH names its own separator, and the character set of all that follows.
+    named = data.split(b"\r", 1)[0].decode("iso-8859-1").split(chr((data + b"MSH|")[3]))
     told = named[17].split("~")[0].strip().upper() if len(named) > 17 else ""
     encoding = codes["character_sets"].get(told) if told else "utf-8"
     if encoding is None:
@@ -151,7 +150,8 @@ def _status(message: Any, group: dict[str, list[Any]]) -> str | None:
 def _sections(message: Any, lines: list[Any]) -> Iterator[tuple[str, str]]:
     """Yield kind and text of consecutive lines of one kind; withdrawn lines are left out."""
     codes = hl7_codes()
-    kind, texts = None, []
+    kind: str | None = None
+    texts: list[str] = []
     for line in lines:
         withdrawn = codes["status"].get(_component(message, line, 11, 1).upper()) == "retracted"
         if withdrawn or _component(message, line, 2, 1).upper() not in codes["text_types"]:

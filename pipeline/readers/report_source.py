@@ -7,8 +7,10 @@ from pathlib import Path
 from pipeline.readers.column_mapping import ColumnMapping
 from pipeline.readers.delimited import read_delimited
 from pipeline.readers.delimited_rows import opened_bytes
+from pipeline.readers.fhir_files import read_fhir
 from pipeline.readers.hl7_files import read_hl7
 from pipeline.readers.json_lines import read_json_lines
+from pipeline.readers.mimic_reports import read_mimic
 from pipeline.readers.openi_xml import read_openi
 from pipeline.readers.parquet import read_parquet
 from pipeline.readers.report_batch import ReportBatch
@@ -21,10 +23,15 @@ ENDINGS = {
     "parquet": (".parquet", ".pq"),
     "jsonl": (".jsonl", ".ndjson"),
     "hl7": (".hl7",),
+    "fhir": (".json",),
+    "mimic": (),
     "openi": (".tgz", ".tar.gz", ".tar", ".xml"),
 }
 REPORT_FORMATS = tuple(ENDINGS)
 DELIMITERS = {"csv": ",", "tsv": "\t"}
+
+# Those that may be gzipped.
+TEXT_FORMATS = ("csv", "tsv", "jsonl", "hl7", "fhir")
 
 SNIFFED_BYTES = 64 * 1024
 TAR_MAGIC = slice(257, 262)
@@ -66,6 +73,8 @@ def read_reports(
         )
     if format == "openi":
         return read_openi(path, printable(path.resolve().name))
+    if format == "mimic":
+        return read_mimic(path, printable(path.resolve().name))
     if path.is_dir():
         return _read_folder(path, mapping, format)
     name = printable(path.name)
@@ -84,6 +93,8 @@ def report_format(path: Path) -> str:
         formats = {found for file in _files(path) if (found := _by_ending(file))}
         if not formats and next(path.rglob("*.xml"), None):
             formats = {"openi"}
+        if not formats and next(path.rglob("p*/s*.txt"), None):
+            formats = {"mimic"}
         if len(formats) == 1:
             return formats.pop()
         found = f"files of several formats ({', '.join(sorted(formats))})" if formats else "no file"
@@ -109,11 +120,17 @@ def _files(folder: Path, format: str | None = None) -> list[Path]:
 def _by_ending(path: Path) -> str | None:
     name = path.name.lower()
     for format, endings in ENDINGS.items():
-        if name.endswith(endings):
-            return format
-        if format in ("csv", "tsv", "jsonl", "hl7") and name.removesuffix(".gz").endswith(endings):
-            return format
+        bare = name.removesuffix(".gz") if format in TEXT_FORMATS else name
+        if name.endswith(endings) or bare.endswith(endings):
+            return "fhir" if format == "jsonl" and _is_bulk_fhir(path) else format
     return None
+
+
+def _is_bulk_fhir(path: Path) -> bool:
+    """Whether a file of JSON Lines holds FHIR resources, as bulk exports do."""
+    with source_errors(path), opened_bytes(path) as stream:
+        first_line: bytes = stream.readline(SNIFFED_BYTES)
+    return b'"resourceType"' in first_line
 
 
 def _by_content(path: Path) -> str:
@@ -129,7 +146,7 @@ def _by_content(path: Path) -> str:
         return "openi"
     first_line = start.removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n", 1)[0]
     if first_line.startswith(b"{"):
-        return "jsonl"
+        return "fhir" if b'"resourceType"' in start else "jsonl"
     if first_line.startswith(b"<"):
         raise SourceError(f"{printable(path)}: is XML; OpenI reports end in .xml, .tgz or .tar")
     if b"\0" not in start and b"\t" in first_line:
@@ -165,6 +182,8 @@ def _read_file(
 ) -> Iterator[ReportBatch]:
     if format == "parquet":
         return read_parquet(path, mapping, source, place)
+    if format == "fhir":
+        return read_fhir(path, mapping, source, place)
     if format == "hl7":
         return read_hl7(path, mapping, source, place)
     if format == "jsonl":
