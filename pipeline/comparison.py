@@ -5,6 +5,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.csv_cells import plain_row
 from pipeline.lake import Lake
 from pipeline.manifest_images import manifest_images
 from pipeline.settings import Settings
@@ -91,7 +92,7 @@ def write_comparison(rows: list[dict[str, Any]], folder: Path) -> list[Path]:
         with open(files[0], "w", newline="", encoding="utf-8") as opened:
             writer = csv.DictWriter(opened, list(shown[0]))
             writer.writeheader()
-            writer.writerows(shown)
+            writer.writerows(map(plain_row, shown))
         lines = [" | ".join(shown[0]), " | ".join("---" for _ in shown[0])]
         lines += [" | ".join(row.values()) for row in shown]
         files[1].write_text("".join(f"| {line} |\n" for line in lines), encoding="utf-8")

@@ -11,6 +11,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from pipeline.amendments import CONFLICT, RANKS, decide_all, versions, versions_frame
+from pipeline.csv_cells import plain_table
 from pipeline.labelling import (
     label_chunks,
     label_scheme,
@@ -136,7 +137,7 @@ def _quarantine(rejected: list[pa.Table], disputed: pd.DataFrame, out: Path) -> 
     try:
         place.unlink(missing_ok=True)
         if rows.num_rows:
-            pa_csv.write_csv(rows, place)
+            pa_csv.write_csv(plain_table(rows), place)
     except OSError as error:
         raise _unwritable(place, error) from None
     if rows.num_rows == 0:

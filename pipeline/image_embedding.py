@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from pipeline.csv_cells import plain_table
 from pipeline.engine import map_chunks, processes
 from pipeline.image_files import image_files
 from pipeline.images import ImageRules, UnusableImage, describe_image
@@ -178,7 +179,8 @@ def _quarantine(rejected: list[tuple[str, str]], out: Path) -> tuple[str, ...]:
     if not rejected:
         return ()
     paths, reasons = zip(*rejected, strict=True)
-    pa_csv.write_csv(pa.table({"path": list(paths), "reason": list(reasons)}), place)
+    rows = pa.table({"path": list(paths), "reason": list(reasons)})
+    pa_csv.write_csv(plain_table(rows), place)
     lines = [f"{path}: {reason}" for path, reason in rejected[:_LINES]]
     if len(rejected) > _LINES:
         lines.append(f"and {len(rejected) - _LINES:,} more")

@@ -12,6 +12,7 @@ import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
 from labelers.aggregation import NOT_MENTIONED
+from pipeline.csv_cells import plain_table
 from pipeline.gold_files import StateFile
 from pipeline.gold_map import GoldMap
 from pipeline.labelling import label_scheme, rule_labeler
@@ -111,7 +112,7 @@ def write_queue(queue: pa.Table, out: Path) -> None:
     """
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        pa_csv.write_csv(queue, out)
+        pa_csv.write_csv(plain_table(queue), out)
     except OSError as error:
         raise UserError(
             f"{out}: cannot be written ({error.strerror or 'the disk refuses'})"

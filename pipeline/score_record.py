@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelers.agreement import MACRO, MEASURES, MICRO, STATES, Agreement
+from pipeline.csv_cells import plain_row
 from pipeline.scoring import Compared
 from pipeline.user_error import UserError
 
@@ -138,7 +139,7 @@ def _write_csv(file: Path, rows: list[dict[str, Any]]) -> None:
     with file.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(map(plain_row, rows))
 
 
 def _figures(found: Agreement) -> dict[str, Any]:

@@ -17,11 +17,14 @@ from pipeline.images.file_kind import file_kind
 from pipeline.images.image_rules import ImageRules
 from pipeline.images.picture import open_picture
 from pipeline.images.pydicom_silence import silent_pydicom
+from pipeline.images.run_lengths import is_of_size
 from pipeline.images.unusable import UnusableImage
 
 _PERCENTILES = (0.5, 99.5)
 _WHOLE_RANGE = (0.0, 100.0)
 _RULES = ImageRules()
+# Samples and bits a pixel that are decoded: grey or colour of 8 to 32 bits.
+_SAMPLES, _MOST_BITS = (1, 3), 32
 
 
 def read_pixels(path: Path) -> np.ndarray:
@@ -104,13 +107,30 @@ def _shown(dataset: Any) -> np.ndarray:
 def _check_size(dataset: Any) -> None:
     """Refuse too many pixels before a decoder makes room for them."""
     from pydicom.encaps import generate_frames
+    from pydicom.uid import RLELossless
 
     rows, columns = int(dataset.Rows), int(dataset.Columns)
+    samples, bits = int(dataset.SamplesPerPixel), int(dataset.BitsAllocated)
     _RULES.check_size(rows, columns)
-    if not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+    if int(dataset.get("NumberOfFrames") or 1) > 1:
+        raise UnusableImage("multi_frame", "more than one frame; a radiograph has one")
+    if samples not in _SAMPLES or bits > _MOST_BITS:
+        raise UnusableImage("undecodable", "it has more samples or bits a pixel than are read")
+    if dataset.dir("Segmented"):
+        # A few words of such a table can stand for gigabytes.
+        raise UnusableImage("undecodable", "its palette is segmented, which is not read")
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if not syntax.is_encapsulated:
         return
-    size = encoded_size(next(generate_frames(dataset.PixelData, number_of_frames=1)))
-    if size is not None and size != (rows, columns):
+    frame = next(generate_frames(dataset.PixelData, number_of_frames=1))
+    if syntax == RLELossless:
+        whole = is_of_size(frame, rows * columns, samples * ((bits + 7) // 8))
+    else:
+        size = encoded_size(frame)
+        if size is None:
+            raise UnusableImage("undecodable", f"no decoder could read its {syntax.name} data")
+        whole = size == (rows, columns, samples)
+    if not whole:
         raise UnusableImage("damaged", "the encoded image is not of the size its header says")
 
 

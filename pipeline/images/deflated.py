@@ -4,6 +4,7 @@ pydicom inflates such a file whole, whatever it grows to: a file of a few megaby
 memory of the machine.
 """
 
+import mmap
 import zlib
 from io import BytesIO
 from pathlib import Path
@@ -17,7 +18,6 @@ MOST_INFLATED = 160_000_000
 # The preamble and "DICM", then the element that gives the length of the file header after itself
 # (DICOM PS3.10 section 7.1).
 _PREAMBLE, _LENGTH_ELEMENT = 132, 12
-_LONGEST_META = 65_536
 
 
 def is_deflated(path: Path) -> bool:
@@ -31,8 +31,9 @@ def is_deflated(path: Path) -> bool:
     from pydicom.filereader import read_file_meta_info
     from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-    with path.open("rb") as file:
-        if DeflatedExplicitVRLittleEndian.encode() not in file.read(_LONGEST_META):
+    # Looked for in the whole file: what stands before it in the header may be as long as it likes.
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        if content.find(DeflatedExplicitVRLittleEndian.encode()) < 0:
             return False
     return read_file_meta_info(path).get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian
 

@@ -22,6 +22,9 @@ from pipeline.readers.source_error import EmptySourceError, SourceError, printab
 MAX_FIELD_CHARACTERS = 16_000_000
 MAX_LINE_CHARACTERS = 64_000_000
 BUFFER_BYTES = 1 << 18
+# Text deflates to a fifth or a tenth, the same row again and again to a thousandth.
+MOST_INFLATION = 200
+MOST_INFLATED_BYTES = 200_000_000
 GZIP_MAGIC = b"\x1f\x8b"
 
 # Few distinct reasons, so that a summary can count rows by reason: the place is in the reference.
@@ -128,15 +131,49 @@ def delimiter_of(path: Path) -> str:
     return "\t" if name.endswith((".tsv", ".tab")) else ","
 
 
-def opened_bytes(path: Path) -> io.BufferedReader | gzip.GzipFile:
-    """Open a file for reading bytes, through gzip if its content is gzip."""
+def opened_bytes(path: Path) -> io.BufferedReader:
+    """Open a file for reading bytes, through gzip if its content is gzip.
+
+    Raises
+    ------
+    SourceError
+        While reading: it inflates to so much that it is no export.
+    """
     stream = path.open("rb")
     magic = stream.read(len(GZIP_MAGIC))
     if magic != GZIP_MAGIC:
         stream.seek(0)
         return stream
     stream.close()
-    return gzip.open(path, "rb")
+    return io.BufferedReader(_Inflated(path), BUFFER_BYTES)
+
+
+class _Inflated(io.RawIOBase):
+    """What a gzip file inflates to, as long as that is not out of all proportion."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stream = gzip.GzipFile(path)
+        self._most = max(MOST_INFLATED_BYTES, MOST_INFLATION * path.stat().st_size)
+        self._read = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        self._read += len(data)
+        if self._read > self._most:
+            raise SourceError(
+                f"{printable(self._path)}: inflates to more than {MOST_INFLATION} times its size, "
+                "as no export of reports does; unpack it and look at it"
+            )
+        return len(data)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
 
 
 @contextmanager

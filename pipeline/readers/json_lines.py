@@ -1,6 +1,5 @@
 """Reports in JSON Lines: one object a line (`.jsonl`, `.ndjson`, also gzipped)."""
 
-import gzip
 import io
 import json
 from collections.abc import Iterator
@@ -71,7 +70,7 @@ def read_json_lines(
 
 
 def _batches(
-    stream: io.BufferedReader | gzip.GzipFile,
+    stream: io.BufferedReader,
 ) -> Iterator[tuple[list[int], list[dict], list[tuple[int, Fault]]]]:
     """Yield line numbers and objects of some lines, and the other lines' numbers and faults."""
     numbers: list[int] = []
@@ -95,7 +94,7 @@ def _batches(
         yield numbers, objects, faults
 
 
-def _lines(stream: io.BufferedReader | gzip.GzipFile) -> Iterator[bytes]:
+def _lines(stream: io.BufferedReader) -> Iterator[bytes]:
     """Yield lines; of a line that is too long only the first `MAX_LINE_BYTES` bytes."""
     first = True
     while line := stream.readline(MAX_LINE_BYTES):

@@ -7,6 +7,7 @@ from xml.parsers.expat import ExpatError
 
 import pyarrow as pa
 
+from pipeline.readers.delimited_rows import opened_bytes
 from pipeline.readers.openi_document import DoctypeError, OpeniDocument, parse_openi
 from pipeline.readers.rejected_rows import RejectedRow, rejected_table
 from pipeline.readers.report_batch import GOLD, REPORTS, ReportBatch
@@ -16,6 +17,16 @@ from pipeline.readers.source_error import EmptySourceError, printable, source_er
 
 # The largest document of the collection has 9 kB.
 MAX_DOCUMENT_BYTES = 4_000_000
+MAX_NAME_BYTES = 1_000_000
+
+# Members that name or describe the one after them.
+_NAMES = {
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+}
 
 # Name inside the source, and the bytes, or None for a file that is too large to be one report.
 Document = tuple[str, bytes | None]
@@ -56,7 +67,8 @@ def read_openi(path: Path, source: str) -> Iterator[ReportBatch]:
 
 def _in_folder(folder: Path) -> Iterator[Document]:
     with source_errors(folder):
-        for file in sorted(folder.rglob("*.xml")):
+        # A pipe would be waited on for ever.
+        for file in sorted(found for found in folder.rglob("*.xml") if found.is_file()):
             yield f"{folder.name} {file.relative_to(folder).as_posix()}", _content(file)
 
 
@@ -65,7 +77,11 @@ def _in_file(path: Path) -> Iterator[Document]:
         with source_errors(path):
             yield path.name, _content(path)
         return
-    with source_errors(path), tarfile.open(path, "r|*") as archive:
+    with (
+        source_errors(path),
+        opened_bytes(path) as inflated,
+        tarfile.open(fileobj=inflated, mode="r|", tarinfo=_Member) as archive,
+    ):
         for member in archive:
             # A stream keeps every member it has passed; there may be millions.
             archive.members = []  # type: ignore[attr-defined]
@@ -73,6 +89,16 @@ def _in_file(path: Path) -> Iterator[Document]:
                 continue
             stream = archive.extractfile(member) if member.size <= MAX_DOCUMENT_BYTES else None
             yield f"{path.name} {member.name}", stream.read() if stream else None
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose name is not megabytes long: tarfile reads long ones into memory as a whole."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type in _NAMES and self.size > MAX_NAME_BYTES:
+            raise tarfile.ReadError("a header is larger than any name")
+        member: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]
+        return member
 
 
 def _content(file: Path) -> bytes | None:

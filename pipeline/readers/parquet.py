@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +25,8 @@ from pipeline.readers.row_chunk import (
 from pipeline.readers.source_error import EmptySourceError, SourceError, printable, source_errors
 
 BUFFER_BYTES = 1 << 20
+# Most that the rows of one batch may repeat from a dictionary.
+MOST_REPEATED_BYTES = 64_000_000
 
 
 def read_parquet(
@@ -48,7 +51,12 @@ def read_parquet(
         if file.metadata.num_rows == 0:
             raise EmptySourceError(f"{printable(path)}: has columns but no rows; check the export")
         first = 1
-        batches = file.iter_batches(_rows_at_once(file.metadata), columns=list(columns.names))
+        names = list(columns.names)
+        with _parquet_errors(path):
+            texts = [f.name for f in file.schema_arrow if f.name in names and _is_text(f.type)]
+            longest = _longest_repeated(stream, texts)
+            rows = max(1, min(_rows_at_once(file.metadata), MOST_REPEATED_BYTES // longest))
+        batches = file.iter_batches(rows, columns=names)
         while True:
             with _parquet_errors(path):
                 batch = next(batches, None)
@@ -73,6 +81,30 @@ def _rows_at_once(metadata: pq.FileMetaData) -> int:
     groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
     size = sum(group.total_byte_size for group in groups)
     return max(1, min(ROWS, CHARACTERS * metadata.num_rows // max(size, 1)))
+
+
+def _longest_repeated(stream: BinaryIO, names: list[str]) -> int:
+    """Return the bytes of the longest string that a dictionary of the file holds, at least 1.
+
+    A row of a few bits can stand for it, so a small file for terabytes of rows.
+    """
+    file = pq.ParquetFile(stream, pre_buffer=False, buffer_size=BUFFER_BYTES, read_dictionary=names)
+    longest = 1
+    for group in range(file.num_row_groups):
+        # The first row brings the whole dictionary with it.
+        for batch in file.iter_batches(1, row_groups=[group], columns=names):
+            for column in batch.columns:
+                if pa.types.is_dictionary(column.type):
+                    lengths = pc.binary_length(column.dictionary)
+                    longest = max(longest, pc.max(lengths).as_py() or 0)
+            break
+    return longest
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _chunk(
