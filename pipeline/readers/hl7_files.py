@@ -15,6 +15,8 @@ from pipeline.readers.source_error import EmptySourceError, printable, source_er
 
 # Ten times a report that is refused for its length.
 MAX_MESSAGE_BYTES = 10_000_000
+# A long report has some thousand; each costs the parser microseconds.
+MAX_SEPARATORS = 150_000
 # What frames a message on the wire (MLLP), left in files that a listener wrote.
 FRAMING = "\x0b\x1c"
 # Segments that wrap messages in files and batches.
@@ -44,7 +46,10 @@ def _found(path: Path, mapping: ColumnMapping, place: str) -> Iterator[Found]:
         for number, message in enumerate(_messages(stream), start=1):
             reference = f"{place} message {number}"
             if message is None:
-                reason = f"more than {MAX_MESSAGE_BYTES:,} bytes; is it one message?"
+                reason = (
+                    f"more than {MAX_MESSAGE_BYTES:,} bytes or {MAX_SEPARATORS:,} fields; "
+                    "is it one message?"
+                )
                 yield reference, Fault("message_too_long", reason)
                 continue
             for order, report in enumerate(parse_message(message, mapping), start=1):
@@ -59,6 +64,7 @@ def _messages(stream: Any) -> Iterator[bytes | None]:
     Bytes are read as Latin-1, which keeps each of them, until the message says its character set.
     """
     lines = io.TextIOWrapper(stream, encoding="iso-8859-1", newline=None)
+    # Segments, each with the line end before it; continued lines, with theirs, are parts of it.
     message: list[str] = []
     size = 0
     while line := lines.readline(MAX_MESSAGE_BYTES):
@@ -73,10 +79,10 @@ def _messages(stream: Any) -> Iterator[bytes | None]:
         if size > MAX_MESSAGE_BYTES:
             # What is too long is not kept, its beginning marks it.
             message = message[:1] or ["MSH"]
-        elif _SEGMENT.match(line):
+        elif not message:
             message.append(line)
         else:
-            message[-1] += "\n" + line
+            message += ["\r" if _SEGMENT.match(line) else "\n", line]
     if message:
         yield _whole(message, size)
 
@@ -84,4 +90,6 @@ def _messages(stream: Any) -> Iterator[bytes | None]:
 def _whole(message: list[str], size: int) -> bytes | None:
     if size > MAX_MESSAGE_BYTES:
         return None
-    return "\r".join(message).encode("iso-8859-1")
+    whole = "".join(message).encode("iso-8859-1")
+    separators = sum(whole.count(separator) for separator in b"\r|^~&")
+    return whole if separators <= MAX_SEPARATORS else None

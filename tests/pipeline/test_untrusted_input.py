@@ -6,6 +6,7 @@ import io
 import os
 import struct
 import tarfile
+import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -308,3 +309,21 @@ def test_quarantine_of_a_label_run_holds_no_formula(tmp_path: Path) -> None:
     with (tmp_path / "l.quarantine.csv").open(newline="") as opened:
         rows = list(csv.reader(opened))
     assert rows[1][0] == "'=HYPERLINK()"
+
+
+HL7 = (
+    "MSH|^~\\&|RIS|H|R|H|20200101||ORU^R01^ORU_R01|1|P|2.5\r"
+    "OBR|1||A1|CXR^Chest||20200101|20200101||||||||||||||||||F\r"
+    "OBX|1|TX|GDT^Findings||Clear lungs.||||||F\r"
+)
+
+
+def test_a_message_of_a_million_lines_or_fields_is_read_in_linear_time(tmp_path: Path) -> None:
+    file = tmp_path / "r.hl7"
+    begun = time.process_time()
+    for more in ("a\r" * 1_000_000, "OBX|1|TX|GDT||" + "a^" * 1_000_000 + "\r"):
+        file.write_text(HL7 + more)
+        (batch,) = read_reports(file, MAPPING)
+        assert batch.reports.num_rows + batch.rejected.num_rows == 1
+    assert batch.rejected["rule"].to_pylist() == ["message_too_long"]
+    assert time.process_time() - begun < 10
