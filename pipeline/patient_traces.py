@@ -125,6 +125,8 @@ def _learn(lake: Lake, file: str, traces: Traces) -> None:
     """Add the ids that a file puts together with those known."""
     try:
         for part in plain_columns(lake, file, ("patient_id", "exam_id", "image_id", "path")):
+            if len({"patient_id", "exam_id", "image_id"} & set(part.column_names)) < 2:
+                return
             found = traces.rows(part)
             if {"path", "patient_id", "exam_id"} <= set(part.column_names):
                 found = pc.or_(found, _named_by_path(part, traces))

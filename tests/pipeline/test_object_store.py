@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from PIL import Image
 from pyarrow import fs
 
+from pipeline.delta_log import data_files
+from pipeline.forget import forget
 from pipeline.lake import Lake
 from pipeline.lake_run import Run
 from pipeline.layout import LAYOUT
@@ -32,6 +35,7 @@ from pipeline.stages.ingest import ingest
 from pipeline.stages.label import label
 from pipeline.stages.link import link
 from pipeline.user_error import UserError
+from pipeline.vacuum import vacuum
 
 SECRET = "whisper-it-to-nobody"
 EXAMS = 4
@@ -172,6 +176,35 @@ def test_a_run_that_dies_is_invisible_and_the_next_one_starts_clean(lake: Lake) 
     assert patients(lake) == ["a"]
     committed(lake, "b")
     assert patients(lake) == ["a", "b"]
+
+
+def test_a_patient_is_forgotten_and_old_versions_are_vacuumed(
+    endpoint: str, lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = site(tmp_path, lake, options(endpoint))
+    for stage in (ingest, label, index, cache, link):
+        stage(settings)
+    filesystem, root = lake.files()
+    before = data_files(lake, "reports").keys()
+    assert forget(settings, ["P1"]).counts["manifests withdrawn"] == 1
+    assert "E1" not in lake.read("reports")["exam_id"].to_pylist()
+    assert not before & data_files(lake, "reports").keys()
+    infos = filesystem.get_file_info(fs.FileSelector(root, recursive=True))
+    for info in (info for info in infos if info.is_file):
+        with filesystem.open_input_file(info.path) as file:
+            assert b"E1.png" not in file.read(), info.path
+    link(settings)
+    assert releases(lake)[-1].version == 2
+    # Nothing is locked here: what is younger than a day may be the work of another run.
+    assert vacuum(settings, keep_days=0).notes == ("there is nothing to remove",)
+    monkeypatch.setattr("pipeline.vacuum._UNLOCKED_AGE", timedelta(0))
+    unpublished = f"{root}/manifests/000009/manifest.parquet"
+    with filesystem.open_output_stream(unpublished) as file:
+        file.write(b"half")
+    vacuum(settings, keep_days=0)
+    assert not filesystem.get_file_info(unpublished).is_file
+    assert lake.read("labels").num_rows == EXAMS - 1
 
 
 def test_a_lake_of_a_newer_layout_is_refused(lake: Lake) -> None:
