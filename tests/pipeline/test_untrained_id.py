@@ -1,15 +1,13 @@
 """Ids of the untrained network and of models: others with another file of weights."""
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from pipeline.models import untrained_id
 from pipeline.settings import Settings
 from pipeline.settings_file import load_settings
-from pipeline.stages.train import _model_id
+from pipeline.stages.train import model_id_of
 from pipeline.user_error import UserError
 
 
@@ -34,10 +32,9 @@ def test_missing_weights_are_one_line(tmp_path: Path) -> None:
 
 
 def test_a_model_trained_from_other_weights_of_the_same_name_is_another(tmp_path: Path) -> None:
-    images: Any = SimpleNamespace(release=SimpleNamespace(digest="d"))
     file = tmp_path / "weights"
     file.write_bytes(b"1")
-    first = _model_id(images, of(file))
-    assert _model_id(images, of(file)) == first
+    first = model_id_of("digest", of(file))
+    assert model_id_of("digest", of(file)) == first
     file.write_bytes(b"2")
-    assert _model_id(images, of(file)) != first
+    assert model_id_of("digest", of(file)) != first
