@@ -37,7 +37,10 @@ VocabularyOption = Annotated[
 ReportsOption = Annotated[Path | None, typer.Option("--reports", help="File or folder of reports.")]
 FormatOption = Annotated[
     str | None,
-    typer.Option("--format", help="Format of the reports: auto, csv, tsv, parquet, jsonl, hl7, fhir, mimic, openi."),
+    typer.Option(
+        "--format",
+        help="Format of the reports: auto, csv, tsv, parquet, jsonl, hl7, fhir, mimic, openi.",
+    ),
 ]
 IdColumnOption = Annotated[
     str | None, typer.Option("--id-column", help="Column of the exam's id (accession number).")

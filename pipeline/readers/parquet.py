@@ -47,7 +47,8 @@ def read_parquet(
     with source_errors(path), path.open("rb") as stream:
         with _parquet_errors(path):
             file = pq.ParquetFile(stream, pre_buffer=False, buffer_size=BUFFER_BYTES)
-        columns = mapping.resolve(file.schema_arrow.names, path)
+            held = file.schema_arrow.names
+        columns = mapping.resolve(held, path)
         if file.metadata.num_rows == 0:
             raise EmptySourceError(f"{printable(path)}: has columns but no rows; check the export")
         first = 1
@@ -70,7 +71,8 @@ def read_parquet(
 def _parquet_errors(path: Path) -> Iterator[None]:
     try:
         yield
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
+        # Names of columns that are not UTF-8 come from damage too.
         raise SourceError(
             f"{printable(path)}: is not a whole Parquet file; copy or write it again"
         ) from None

@@ -94,7 +94,8 @@ def _without_text(run: Run, labeler: "RuleLabeler", *, force: bool) -> StageSumm
     if stale:
         notes = (
             f"{stale:,} of {rows:,} reports are to be labelled by the present labeler and "
-            f"vocabulary; {NO_TEXT}, so deliver them again to `radsim ingest`, which labels",
+            f"vocabulary; {NO_TEXT}, so deliver them again with `radsim ingest --force`, which "
+            "labels",
         )
     counts = {"in": rows, "labelled": 0, "unchanged": rows, "quarantined": 0}
     return run.summary(counts, parts=("labelled", "unchanged", "quarantined"), notes=notes)

@@ -25,7 +25,7 @@ import tempfile
 import time
 import traceback
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -92,9 +92,7 @@ def seeds() -> dict[str, list[bytes]]:
 
 
 def _messages() -> dict[str, list[bytes]]:
-    """Return messages and resources of the formats that this installation reads."""
-    from pipeline.readers.report_source import REPORT_FORMATS
-
+    """Return messages and resources."""
     hl7 = (
         b"MSH|^~\\&|RIS|H|R|H|20200101||ORU^R01^ORU_R01|1|P|2.5\r"
         b"PID|1||P1^^^H||DOE^J\rOBR|1||A1|CXR^Chest||20200101|20200101||||||||||||||||||F\r"
@@ -103,10 +101,16 @@ def _messages() -> dict[str, list[bytes]]:
     fhir = (
         b'{"resourceType": "DiagnosticReport", "id": "1", "status": "final",'
         b' "code": {"text": "CXR"}, "subject": {"reference": "Patient/1"},'
-        b' "conclusion": "Clear lungs.", "identifier": [{"value": "A1"}]}'
+        b' "effectiveDateTime": "2020-01-01", "conclusion": "Clear lungs.",'
+        b' "identifier": [{"value": "A1"}]}'
     )
-    known = {"hl7": [hl7], "fhir": [fhir]}
-    return {name: files for name, files in known.items() if name in REPORT_FORMATS}
+    letter = b'{"contentType": "text/plain", "data": "Q2xlYXIgbHVuZ3Mu"}'
+    form = fhir.replace(b'"conclusion": "Clear lungs."', b'"presentedForm": [' + letter + b"]")
+    bundle = b'{"resourceType": "Bundle", "type": "collection", "entry": [{"resource": %s}]}' % fhir
+    return {
+        "hl7": [hl7, b"FHS|^~\\&|\r" + hl7 * 2],
+        "fhir": [fhir, form, bundle, fhir + b"\n" + form],
+    }
 
 
 def _parquet(compression: str) -> bytes:
@@ -365,17 +369,19 @@ def _memory() -> int:
 
 
 def fuzz(
-    inputs: int, workers: int, seconds: float = float("inf"), seed: int = 0
+    inputs: int,
+    workers: int,
+    seed: int = 0,
+    only: Sequence[str] | None = None,
 ) -> dict[str, Tally]:
-    """Read `inputs` damaged files over all formats, or as many as `seconds` allow."""
-    kinds = list(seeds())
+    """Read `inputs` damaged files, spread over all formats or those of `only`."""
+    kinds = [kind for kind in seeds() if not only or kind in only]
     turns = iter(
         (kinds[n % len(kinds)], range(seed + n * A_TURN, seed + (n + 1) * A_TURN))
         for n in range(-(-inputs // A_TURN))
     )
     tallies = {kind: Tally() for kind in kinds}
     context = multiprocessing.get_context("spawn")
-    give_up = time.monotonic() + seconds
     with tempfile.TemporaryDirectory(prefix="radsim-fuzz-") as folder:
         crew: dict[Connection, tuple[Any, Any, list[Any]]] = {}
 
@@ -413,7 +419,7 @@ def fuzz(
                     continue
                 if answer is not None:
                     _count(tallies, *answer)
-                turn[:] = next(turns, ()) if time.monotonic() < give_up else ()
+                turn[:] = next(turns, ())
                 connection.send(tuple(turn) if turn else None)
                 if not turn:
                     process.join()
@@ -443,9 +449,10 @@ def main() -> None:
     parser.add_argument("--inputs", type=int, default=100_000)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", nargs="*", help="formats; all by default")
     asked = parser.parse_args()
     begun = time.monotonic()
-    tallies = fuzz(asked.inputs, asked.workers, seed=asked.seed)
+    tallies = fuzz(asked.inputs, asked.workers, seed=asked.seed, only=asked.only)
     heads = ("inputs", "read", "refused", "slowest s", "peak MB", "failed")
     print(f"{'format':<16}" + "".join(f"{head:>11}" for head in heads))
     for kind, t in tallies.items():

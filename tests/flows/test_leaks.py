@@ -163,22 +163,23 @@ def run_and_fail(config: Path, patch: pytest.MonkeyPatch) -> Iterator[str]:
     road_flow(str(config))
     reports, images = config.parent / "reports", config.parent / "images"
 
-    def failing(stage: str) -> Iterator[str]:
+    def failing(stage: str, file: Path = config) -> Iterator[str]:
         for run in (STAGE_FLOWS[stage], by_command(stage)):
             try:
-                run(str(config))
+                run(str(file))
             except Exception as error:
                 yield f"{error!r} {error}"
 
     # A file cut short, and one whose first line is a row, each named for a patient.
-    cut = reports / f"{NAME} cut.csv.gz"
-    cut.write_bytes(gzip.compress(f"exam_id,text\nE,{SENTENCE}\n".encode() * 1000)[:-20])
-    yield from failing("ingest")
-    cut.unlink()
-    headless = reports / f"{NAME} headless.csv"
-    headless.write_text(f"{MRN}77,{SENTENCE}.\n")
-    yield from failing("ingest")
-    headless.unlink()
+    alone = config.with_name("alone.toml")
+    alone.write_text(SETTINGS.replace('"reports"', '"alone"'))
+    (config.parent / "alone").mkdir()
+    file = config.parent / "alone" / f"{NAME} cut.csv.gz"
+    file.write_bytes(gzip.compress(f"exam_id,text\nE,{SENTENCE}\n".encode() * 1000)[:-20])
+    yield from failing("ingest", alone)
+    file.unlink()
+    file.with_name(f"{NAME} headless.csv").write_text(f"{MRN}77,{SENTENCE}.\n")
+    yield from failing("ingest", alone)
     fresh = reports / f"{NAME} fresh.csv"
     fresh.write_text(f"exam_id,patient_id,text\n{ACCESSION}90,{MRN}90,{SENTENCE} at last.\n")
     (images / f"{NAME} damaged.dcm").write_bytes(b"\0" * 128 + b"DICM" + SENTENCE.encode())

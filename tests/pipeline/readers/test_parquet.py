@@ -88,3 +88,10 @@ def test_a_file_without_rows_is_an_error(stored, read_whole):
     nothing = pa.array([], pa.string())
     with pytest.raises(EmptySourceError, match="no rows"):
         read_whole(stored(exam_id=nothing, text=nothing))
+
+
+def test_a_column_name_that_is_not_utf8_is_an_error(stored, read_whole):
+    path = stored(exam_id=pa.array(["E1"]), text=pa.array(["Clear."]), other=pa.array(["x"]))
+    path.write_bytes(path.read_bytes().replace(b"other", b"oth\xffr"))
+    with pytest.raises(SourceError, match="not a whole Parquet file"):
+        read_whole(path)
