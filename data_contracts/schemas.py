@@ -35,6 +35,18 @@ REPORTS = pa.schema(
     ]
 )
 
+# Files of a drop folder that were read. `file` is a hash of its name, which may hold identifiers;
+# `content_hash` is of its bytes, `read_as` of the settings that said what its columns mean.
+DELIVERED_FILES = pa.schema(
+    [
+        pa.field("file", pa.string(), nullable=False),
+        pa.field("size", pa.int64(), nullable=False),
+        pa.field("modified_ns", pa.int64(), nullable=False),
+        pa.field("read_as", pa.string(), nullable=False),
+        *PROVENANCE,
+    ]
+)
+
 # Human codes of an exam (MeSH headings, reviewers' codes): the truth to measure against, never an
 # input of labelling.
 GOLD = pa.schema(
@@ -261,6 +273,7 @@ def manifest(classes: Sequence[str]) -> pa.Schema:
 # The key of each table: no two rows of its current version agree on these columns.
 KEYS: dict[str, tuple[str, ...]] = {
     "reports": ("exam_id",),
+    "delivered_files": ("file",),
     "gold": ("exam_id", "coding", "code"),
     "file_labels": ("exam_id", "class"),
     "mentions": ("exam_id", "mention_no"),
@@ -280,6 +293,7 @@ KEYS: dict[str, tuple[str, ...]] = {
 # Schemas of the tables whose columns do not depend on data.
 FIXED: dict[str, pa.Schema] = {
     "reports": REPORTS,
+    "delivered_files": DELIVERED_FILES,
     "gold": GOLD,
     "file_labels": FILE_LABELS,
     "mentions": MENTIONS,

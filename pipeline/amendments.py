@@ -2,8 +2,9 @@
 
 The order between two versions is their exam time where both have one, then their status (final,
 amended, retracted). Where that gives no order, a source that delivers other text than before
-corrects itself (our reading: a file that was mended is read as its author meant it); other text
-from another source is a conflict, and both are held back until one of them is ordered or mended.
+corrects itself (our reading: a file that was mended is read as its author meant it; of messages
+the one told last stands); other text from another source is a conflict, and both are held back
+until one of them is ordered or mended.
 """
 
 from collections.abc import Sequence
@@ -26,7 +27,8 @@ class Version:
     """One version of one exam's report.
 
     `text` is the content hash of its sections, `about` its patient, time, site and status in one
-    string, `time` its exam time in microseconds or None, `rank` the rank of its status.
+    string, `time` its exam time in microseconds or None, `rank` the rank of its status, `told` when
+    its source told it, in microseconds, None where the format or the lake does not say.
     """
 
     text: str
@@ -34,6 +36,7 @@ class Version:
     time: int | None
     rank: int
     source: str
+    told: int | None = None
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,10 @@ class Decision:
 
 
 def decide(
-    delivered: Sequence[Version], current: Version | None, held: Sequence[tuple[str, str]] = ()
+    delivered: Sequence[Version],
+    current: Version | None,
+    held: Sequence[tuple[str, str]] = (),
+    whole: bool = True,
 ) -> Decision:
     """Decide one exam.
 
@@ -61,14 +67,17 @@ def decide(
         The version in the lake.
     held
         (text, source) of versions that an earlier conflict put into quarantine.
+    whole
+        The delivery is all that its source holds, so that what the source told before and does not
+        hold now is withdrawn; if not (new files of a drop folder), it adds to what was told before.
     """
     texts = {version.text for version in delivered}
     sources = {version.source for version in delivered}
     standing = current
-    if current is not None and current.source in sources and current.text not in texts:
+    if whole and current is not None and current.source in sources and current.text not in texts:
         standing = None
     pool = [*([standing] if standing else []), *delivered]
-    tops = _latest(pool)
+    tops = _told_last(_latest(pool), whole)
     blocked = tops[0].rank == 0 and any(
         text not in texts and source not in sources for text, source in held
     )
@@ -86,16 +95,20 @@ def decide(
     )
 
 
-def decide_all(delivered: pd.DataFrame, current: pd.DataFrame, held: pd.DataFrame) -> pd.DataFrame:
+def decide_all(
+    delivered: pd.DataFrame, current: pd.DataFrame, held: pd.DataFrame, whole: bool = True
+) -> pd.DataFrame:
     """Decide a delivery.
 
     Parameters
     ----------
     delivered, current
-        Frames with columns exam_id, text, about, time (Int64), rank, source; `current` has one
-        row an exam.
+        Frames with columns exam_id, text, about, time and told (Int64), rank, source; `current` has
+        one row an exam.
     held
         Frame with columns exam_id, text, source.
+    whole
+        As `decide` takes it.
 
     Returns
     -------
@@ -120,7 +133,10 @@ def decide_all(delivered: pd.DataFrame, current: pd.DataFrame, held: pd.DataFram
     for exam_id, rows in open_rows.groupby("exam_id", sort=False):
         before = _version(standing.loc[exam_id]) if exam_id in standing.index else None
         decision = decide(
-            [_version(row) for _, row in rows.iterrows()], before, waiting.get(exam_id, [])
+            [_version(row) for _, row in rows.iterrows()],
+            before,
+            waiting.get(exam_id, []),
+            whole,
         )
         decided.loc[rows.index, "outcome"] = list(decision.delivered)
         decided.loc[rows.index, "withdraw_current"] = decision.withdraw_current
@@ -151,6 +167,9 @@ def versions(rows: pa.Table) -> pa.Table:
         "time": time,
         "rank": pa.array([RANKS[status] for status in statuses], pa.int8()),
         "source": rows["source"],
+        "told": (
+            rows["told_at"].cast(pa.int64()) if "told_at" in names else pa.nulls(size, pa.int64())
+        ),
     }
     return pa.table(columns | ({"reference": rows["reference"]} if "reference" in names else {}))
 
@@ -174,6 +193,7 @@ _NO_VERSIONS = pa.schema(
         pa.field("time", pa.int64()),
         pa.field("rank", pa.int8()),
         pa.field("source", pa.string()),
+        pa.field("told", pa.int64()),
         pa.field("reference", pa.string()),
     ]
 ).empty_table()
@@ -188,6 +208,21 @@ def _latest(versions: Sequence[Version]) -> list[Version]:
 
     top = max(order(version) for version in versions)
     return [version for version in versions if order(version) == top]
+
+
+def _told_last(versions: Sequence[Version], whole: bool) -> list[Version]:
+    """Return, of the versions of each source, those it told last.
+
+    Without times of telling all of a whole delivery are left, and of an adding one the last.
+    """
+    kept = []
+    for source in dict.fromkeys(version.source for version in versions):
+        own = [version for version in versions if version.source == source]
+        told = [version.told for version in own if version.told is not None]
+        if told:
+            own = [version for version in own if version.told == max(told)]
+        kept += own if whole else own[-1:]
+    return kept
 
 
 def _chosen(tops: Sequence[Version], standing: Version | None) -> Version:
@@ -213,4 +248,5 @@ def _outcome(
 
 def _version(row: pd.Series) -> Version:
     time = None if pd.isna(row["time"]) else int(row["time"])
-    return Version(row["text"], row["about"], time, int(row["rank"]), row["source"])
+    told = None if pd.isna(row["told"]) else int(row["told"])
+    return Version(row["text"], row["about"], time, int(row["rank"]), row["source"], told)

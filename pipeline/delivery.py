@@ -57,6 +57,8 @@ class Delivery:
         Labels reports in passing and takes their texts away, where the lake keeps none.
     shift
         Shifts their dates, once they have been held to the contract.
+    whole
+        The delivery is all that its source holds, not new files beside what it told before.
     """
 
     def __init__(
@@ -68,7 +70,9 @@ class Delivery:
         rows_an_exam: int = 1,
         passing: "PassingLabels | None" = None,
         shift: "DateShift | None" = None,
+        whole: bool = True,
     ) -> None:
+        self._whole = whole
         self.run = run
         self.table = table
         self.source = source
@@ -183,7 +187,7 @@ class Delivery:
         ).to_pandas()
         held = held[(held["table"] == self.table) & (held["rule"] == "conflict")]
         held = held.rename(columns={"key": "exam_id", "content_hash": "text"})
-        decided = decide_all(delivered, current, held[["exam_id", "text", "source"]])
+        decided = decide_all(delivered, current, held[["exam_id", "text", "source"]], self._whole)
         gone = decided.loc[decided["withdraw_current"], "exam_id"]
         return decided, current[current["exam_id"].isin(gone)]
 

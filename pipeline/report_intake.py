@@ -5,14 +5,17 @@ import hashlib
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data_contracts import schemas
 from pipeline.contracts import whole
 from pipeline.date_shift import DateShift
 from pipeline.delivery import Delivery, waiting_room
+from pipeline.drop_folder import DropFolder
 from pipeline.lake_run import Run
 from pipeline.passing_labels import PassingLabels
 from pipeline.pseudonyms import Pseudonymiser
 from pipeline.readers import read_reports
 from pipeline.readers.column_mapping import ColumnMapping
+from pipeline.readers.report_source import COLLECTIONS, folder_files, report_format
 from pipeline.settings import ReportSettings, Settings
 from pipeline.stage_summary import Progress
 from pipeline.veiled_names import veiled_errors, veiled_references
@@ -39,14 +42,26 @@ def take_in_reports(
     assert source_of.path is not None
     gold: list[pa.Table] = []
     shift = DateShift(pseudonymiser) if settings.privacy.shift_dates else None
+    drop = _drop_folder(run, source_of, pseudonymiser, force)
     with waiting_room(run) as folder, veiled_errors(source_of.path, pseudonymiser):
         passing = None
         if settings.privacy.keep_text == "none":
             passing = PassingLabels(run, folder, settings.label.vocabulary, force=force)
         delivery = Delivery(
-            run, "reports", source_of.path.name, folder, passing=passing, shift=shift
+            run,
+            "reports",
+            source_of.path.name,
+            folder,
+            passing=passing,
+            shift=shift,
+            whole=drop is None,
         )
-        for batch in read_reports(source_of.path, column_mapping(source_of), source_of.format):
+        batches = (
+            read_reports(source_of.path, column_mapping(source_of), source_of.format)
+            if drop is None
+            else drop.batches()
+        )
+        for batch in batches:
             source = delivery.source
             rejected = _pseudonymised(batch.rejected, pseudonymiser, "key")
             delivery.reject(_veiled(rejected, source, pseudonymiser))
@@ -54,15 +69,40 @@ def take_in_reports(
             reports = _veiled(reports, source, pseudonymiser)
             if reports.num_rows:
                 hashes = pa.array(text_hashes(reports["sections"]))
-                delivery.add(reports.append_column("content_hash", hashes))
+                told_at = batch.told_at
+                if told_at is None:
+                    told_at = pa.nulls(reports.num_rows, schemas.TIMESTAMP)
+                reports = reports.append_column("content_hash", hashes)
+                delivery.add(reports.append_column("told_at", told_at))
             if batch.gold.num_rows:
                 gold.append(_pseudonymised(batch.gold, pseudonymiser, "exam_id"))
             progress(delivery.exams_in, 0, "reports read")
         counts, notes = delivery.settle()
     progress(counts["in"], counts["in"], "reports read")
+    if drop is not None:
+        drop.commit()
+        notes = (drop.note(), *notes)
     if gold:
         _commit_gold(run, pa.concat_tables(gold))
     return counts, notes
+
+
+def _drop_folder(
+    run: Run, settings: ReportSettings, pseudonymiser: Pseudonymiser, force: bool
+) -> DropFolder | None:
+    """Return the drop folder that the settings name; None for a file, archive or collection."""
+    path = settings.path
+    if path is None or not path.is_dir():
+        return None
+    # An emptied folder is no error where files were delivered before.
+    emptied = "delivered_files" in run.current and not folder_files(path)
+    format: str = settings.format
+    if format == "auto" and not emptied:
+        format = report_format(path)
+    if format in COLLECTIONS:
+        return None
+    files = [] if emptied else folder_files(path, format)
+    return DropFolder(run, path, files, column_mapping(settings), format, pseudonymiser, force)
 
 
 def column_mapping(settings: ReportSettings) -> ColumnMapping:

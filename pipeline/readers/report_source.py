@@ -30,6 +30,8 @@ ENDINGS = {
 REPORT_FORMATS = tuple(ENDINGS)
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 
+# Trees and archives that are read as a whole.
+COLLECTIONS = ("openi", "mimic")
 # Those that may be gzipped.
 TEXT_FORMATS = ("csv", "tsv", "jsonl", "hl7", "fhir")
 
@@ -78,7 +80,7 @@ def read_reports(
     if path.is_dir():
         return _read_folder(path, mapping, format)
     name = printable(path.name)
-    return _read_file(path, mapping, format, name, name)
+    return read_file(path, mapping, format, name, name)
 
 
 def report_format(path: Path) -> str:
@@ -90,7 +92,7 @@ def report_format(path: Path) -> str:
         If it cannot be told, or a folder holds files of several formats.
     """
     if path.is_dir():
-        formats = {found for file in _files(path) if (found := _by_ending(file))}
+        formats = {found for file in folder_files(path) if (found := _by_ending(file))}
         if not formats and next(path.rglob("*.xml"), None):
             formats = {"openi"}
         if not formats and next(path.rglob("p*/s*.txt"), None):
@@ -105,7 +107,7 @@ def report_format(path: Path) -> str:
     return _by_ending(path) or _by_content(path)
 
 
-def _files(folder: Path, format: str | None = None) -> list[Path]:
+def folder_files(folder: Path, format: str | None = None) -> list[Path]:
     """Return the files of a folder by name; hidden ones and markers such as _SUCCESS are none."""
     with source_errors(folder):
         return sorted(
@@ -163,9 +165,9 @@ def _by_content(path: Path) -> str:
 def _read_folder(folder: Path, mapping: ColumnMapping, format: str) -> Iterator[ReportBatch]:
     source = printable(folder.resolve().name)
     empty = True
-    for file in _files(folder, format):
+    for file in folder_files(folder, format):
         try:
-            for batch in _read_file(
+            for batch in read_file(
                 file, mapping, format, source, f"{source} {printable(file.name)}"
             ):
                 empty = False
@@ -177,9 +179,10 @@ def _read_folder(folder: Path, mapping: ColumnMapping, format: str) -> Iterator[
         raise EmptySourceError(f"{printable(folder)}: no {format} file in it has rows")
 
 
-def _read_file(
+def read_file(
     path: Path, mapping: ColumnMapping, format: str, source: str, place: str
 ) -> Iterator[ReportBatch]:
+    """Yield the reports of one file; `place` is what their references begin with."""
     if format == "parquet":
         return read_parquet(path, mapping, source, place)
     if format == "fhir":

@@ -34,6 +34,12 @@ def _row(table: str, i: int) -> dict[str, Any]:
                 {"kind": "impression", "text": ""},
             ],
         },
+        "delivered_files": {
+            "file": f"{i:064x}",
+            "size": i,
+            "modified_ns": i,
+            "read_as": "csv",
+        },
         "gold": {"exam_id": "e1", "coding": "mesh", "code": f"Cardiomegaly/{i}"},
         "file_labels": {
             "exam_id": f"e{i}",
