@@ -83,6 +83,9 @@ def _told(
         row["embedding"] = np.asarray(row["embedding"], np.float32).tobytes().hex()
     elif table == "evaluations":
         row.pop("content_hash")
+    elif table == "drift":
+        for name in ("content_hash", "source", "reports_version", "labels_version", "measured_to"):
+            row.pop(name)
     elif table == "pixels":
         shard = np.load(cache_folder(settings, lake) / row.pop("shard"), mmap_mode="r")
         row["pixels"] = hashlib.sha256(shard[row.pop("row")].tobytes()).hexdigest()
