@@ -1,6 +1,9 @@
 """What every test runs under: no network services, no settings of the user's shell."""
 
 import os
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,3 +21,19 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no measuring data: set RADSIM_DATA to its folder")
     return folder.resolve()
+
+
+@pytest.fixture
+def room_for() -> Callable[[int], AbstractContextManager[None]]:
+    """Return a context in which the system lets no file grow beyond so many bytes (EFBIG)."""
+
+    @contextmanager
+    def limited(size: int) -> Iterator[None]:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limited

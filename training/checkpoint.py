@@ -36,12 +36,24 @@ def save_model(
         name: tensor.detach().cpu().contiguous(memory_format=torch.contiguous_format)
         for name, tensor in model.state_dict().items()
     }
-    partial = target.with_name(target.name + ".partial")
     # One entry: safetensors writes several in an order that changes from run to run, and the digest
     # of equal models would differ.
-    save_file(tensors, partial, metadata={FORMAT: json.dumps(header, sort_keys=True)})
-    partial.replace(target)
+    write_whole(tensors, target, {FORMAT: json.dumps(header, sort_keys=True)})
     return file_digest(target)
+
+
+def write_whole(tensors: dict[str, torch.Tensor], target: Path, metadata: dict[str, str]) -> None:
+    """Write a safetensors file beside its final name and move it there.
+
+    Where writing fails, as on a full disk, nothing is left beside it.
+    """
+    partial = target.with_name(target.name + ".partial")
+    try:
+        save_file(tensors, partial, metadata=metadata)
+        partial.replace(target)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def load_model(path: str | os.PathLike[str]) -> tuple[EmbeddingModel, dict[str, Any]]:

@@ -14,7 +14,8 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+
+from training.checkpoint import write_whole
 
 STATE_FILE = "state.safetensors"
 BEST_FILE = "best.safetensors"
@@ -181,10 +182,8 @@ def give_tensors(held: Any, tensors: dict[str, torch.Tensor]) -> None:
 
 
 def _write(path: Path, tensors: dict[str, torch.Tensor], told: dict[str, str]) -> None:
-    partial = path.with_name(path.name + ".partial")
     copied = {
         name: tensor.detach().cpu().contiguous(memory_format=torch.contiguous_format).clone()
         for name, tensor in tensors.items()
     }
-    save_file(copied, partial, metadata=told)
-    partial.replace(path)
+    write_whole(copied, path, told)

@@ -1,8 +1,6 @@
 """What tests of the road share."""
 
-import resource
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -34,19 +32,3 @@ def contract_breaker(patch: pytest.MonkeyPatch) -> Callable[..., None]:
         patch.setattr(contract, "rules", rules)
 
     return broken
-
-
-@pytest.fixture
-def room_for() -> Callable[[int], AbstractContextManager[None]]:
-    """Return a context in which the system lets no file grow beyond so many bytes (EFBIG)."""
-
-    @contextmanager
-    def limited(size: int) -> Iterator[None]:
-        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-        try:
-            yield
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-    return limited

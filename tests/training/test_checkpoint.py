@@ -1,5 +1,6 @@
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from training.checkpoint import file_digest, load_model, save_model
@@ -18,6 +19,17 @@ def test_saved_model_embeds_the_same(tmp_path, tiny_backbone):
     assert (loaded.architecture, loaded.dim, loaded.image_size) == ("tiny", 8, 48)
     assert digest == file_digest(path)
     assert [file.name for file in path.parent.iterdir()] == ["model.safetensors"]
+
+
+def test_a_model_for_which_the_disk_has_no_room_leaves_the_old_one(
+    tmp_path, tiny_backbone, room_for
+):
+    path = tmp_path / "model.safetensors"
+    digest = save_model(untrained_model("tiny", dim=8, seed=3), path)
+    with room_for(1_000), pytest.raises(SafetensorError, match="too large"):
+        save_model(untrained_model("tiny", dim=8, seed=4), path)
+    assert [file.name for file in tmp_path.iterdir()] == ["model.safetensors"]
+    assert file_digest(path) == digest
 
 
 def test_same_model_same_digest(tmp_path, tiny_backbone):
