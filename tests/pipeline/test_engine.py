@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from functools import partial
+from multiprocessing import active_children
 from pathlib import Path
 
 import pytest
@@ -73,11 +74,10 @@ def test_a_worker_that_hangs_is_told_in_a_line_and_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "PATIENCE", 1.0)
-    began = time.monotonic()
     with pytest.raises(UserError, match=r"not answered for 1 s.*then run again"):
         list(map_chunks(partial(_tell_and_hang, str(tmp_path)), range(4), 2))
-    assert time.monotonic() - began < 20
-    assert_all_end(tmp_path)
+    # Ended, not waited for: they would sleep for many minutes.
+    assert not active_children()
 
 
 def test_no_worker_outlives_a_process_that_is_killed(tmp_path: Path) -> None:
