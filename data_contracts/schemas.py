@@ -143,6 +143,36 @@ MODELS = pa.schema(
     ]
 )
 
+# Which model is current, and why: the last row with verdict `current` says it. A row of the gate
+# has the figures of the model and of the one that was current, over the same queries of one
+# manifest's evaluation split, and their paired difference with its interval; a row made by hand
+# has who.
+MODEL_DECISIONS = pa.schema(
+    [
+        pa.field("decision_no", pa.int64(), nullable=False),
+        pa.field("model_id", pa.string(), nullable=False),
+        pa.field("model_digest", pa.string(), nullable=False),
+        pa.field("verdict", pa.string(), nullable=False),
+        pa.field("decided_by", pa.string(), nullable=False),
+        pa.field("who", pa.string()),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("compared_with", pa.string()),
+        pa.field("manifest_version", pa.int32()),
+        pa.field("manifest_digest", pa.string()),
+        pa.field("truth", pa.string()),
+        pa.field("split", pa.string()),
+        pa.field("measure", pa.string()),
+        pa.field("value", pa.float64()),
+        pa.field("compared_value", pa.float64()),
+        pa.field("difference", pa.float64()),
+        pa.field("low", pa.float64()),
+        pa.field("high", pa.float64()),
+        pa.field("tolerance", pa.float64()),
+        pa.field("n_queries", pa.int64()),
+        *PROVENANCE,
+    ]
+)
+
 EMBEDDINGS = pa.schema(
     [
         pa.field("model_id", pa.string(), nullable=False),
@@ -284,6 +314,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "splits": ("patient_key",),
     "manifest": ("exam_id", "image_id"),
     "models": ("model_id",),
+    "model_decisions": ("decision_no",),
     "embeddings": ("model_id", "image_id"),
     "evaluations": ("model_id", "manifest_version", "truth", "split", "measure", "queries"),
     "quarantine": ("row_id",),
@@ -302,6 +333,7 @@ FIXED: dict[str, pa.Schema] = {
     "pixels": PIXELS,
     "splits": SPLITS,
     "models": MODELS,
+    "model_decisions": MODEL_DECISIONS,
     "embeddings": EMBEDDINGS,
     "evaluations": EVALUATIONS,
     "quarantine": QUARANTINE,

@@ -20,6 +20,7 @@ from flows.commands import (
     history_commands,
     manifest_command,
     migrate_command,
+    models_command,
     road_commands,
     score_command,
     serve_command,
@@ -31,7 +32,7 @@ from flows.commands import (
 
 # Commands that import torch, or start processes that do.
 _WITH_TORCH = frozenset(
-    {"run", "train", "embed", "evaluate", "demo", "serve", "similar", "change", "compare"}
+    {"run", "train", "embed", "evaluate", "gate", "demo", "serve", "similar", "change", "compare"}
 )
 
 app = typer.Typer(
@@ -49,6 +50,7 @@ status_command.add_to(app)
 history_commands.add_to(app)
 manifest_command.add_to(app)
 migrate_command.add_to(app)
+models_command.add_to(app)
 forget_command.add_to(app)
 vacuum_command.add_to(app)
 change_command.add_to(app)

@@ -71,6 +71,7 @@ link_flow = stage_flow("link")
 train_flow = stage_flow("train")
 embed_flow = stage_flow("embed")
 evaluate_flow = stage_flow("evaluate")
+gate_flow = stage_flow("gate")
 
 STAGE_FLOWS = {
     "ingest": ingest_flow,
@@ -82,6 +83,7 @@ STAGE_FLOWS = {
     "train": train_flow,
     "embed": embed_flow,
     "evaluate": evaluate_flow,
+    "gate": gate_flow,
 }
 
 

@@ -1,32 +1,16 @@
 """Every figure of one model's embedding of the judged exams."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pipeline.evaluation_truth import Truth
 from pipeline.lake import Lake
 from pipeline.manifest_images import ManifestImages
 from pipeline.models import CHANCE, read_embeddings
 from pipeline.settings import Settings
 from pipeline.user_error import UserError
-
-
-@dataclass(frozen=True)
-class Truth:
-    """The judged rows of the manifest, and what they truly show.
-
-    `rows` n manifest rows, `labels` bool (n, n_members) with the classes `members`, `normal` and
-    `uncertain` bool (n,); `without` counts images of the split that have no truth.
-    """
-
-    rows: pd.DataFrame
-    members: list[str]
-    labels: np.ndarray
-    normal: np.ndarray
-    uncertain: np.ndarray
-    without: int
 
 
 def embedding_figures(
@@ -56,11 +40,7 @@ def embedding_figures(
     else:
         ids, embeddings = read_embeddings(lake, name)
         place = pd.Series(np.arange(len(ids)), index=ids)
-        found = place.reindex(truth.rows["image_id"])
-        if found.isna().any():
-            missing = int(found.isna().sum())
-            raise UserError(f"{missing:,} images are not embedded yet; run `radsim embed` first")
-        vectors = embeddings[found.to_numpy(dtype=np.int64)]
+        vectors = judged_vectors(place, embeddings, truth)
         centroid = _normal_centroid(images, place, embeddings, settings.evaluate.unit)
         directions = _directions(images, place, embeddings, truth.members)
     change = _change_figures(vectors, truth, order, directions, settings)
@@ -87,6 +67,24 @@ def embedding_figures(
     # Without uncertain exams the figures of certain ones are the same again.
     kept = [f for f in figures if truth.uncertain.any() or not f.queries.startswith("certain")]
     return kept + change
+
+
+def judged_vectors(place: pd.Series, embeddings: np.ndarray, truth: Truth) -> np.ndarray:
+    """Return the embeddings of the judged rows, float32 `(n, d)`.
+
+    `place` is the row of `embeddings` of each image id.
+
+    Raises
+    ------
+    UserError
+        A judged image is not embedded.
+    """
+    found = place.reindex(truth.rows["image_id"])
+    if found.isna().any():
+        missing = int(found.isna().sum())
+        raise UserError(f"{missing:,} images are not embedded yet; run `radsim embed` first")
+    rows: np.ndarray = embeddings[found.to_numpy(dtype=np.int64)]
+    return rows
 
 
 def _normal_centroid(

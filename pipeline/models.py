@@ -23,28 +23,67 @@ if TYPE_CHECKING:
 
 MODEL_FILE = "model.safetensors"
 CHANCE = "chance"
+CURRENT, REFUSED = "current", "refused"
 
 
 def current_model(lake: Lake) -> dict[str, Any]:
-    """Return the row of the newest model (columns of `schemas.MODELS`).
+    """Return the row of the model that the gate or a person made current (`schemas.MODELS`).
+
+    As long as nothing is decided in a lake it is the newest one.
 
     Raises
     ------
     UserError
         No model is trained yet.
     """
-    models = lake.read("models")
-    if models.num_rows == 0:
+    models = models_in_order(lake)
+    if not models:
         raise UserError("the lake has no model yet; run `radsim train` first")
-    # By the ledger, not by time: a clock may be set back between two trainings.
-    written = {
-        run_id: json.loads(outputs).get("models", -1)
-        for run_id, outputs in lake.runs().select(["run_id", "outputs"]).to_pandas().to_numpy()
-    }
-    newest: dict[str, Any] = max(
-        models.to_pylist(), key=lambda model: (written.get(model["run_id"], -1), model["run_id"])
-    )
-    return newest
+    by_id = {model["model_id"]: model for model in models}
+    chosen = [made["model_id"] for made in decisions(lake) if made["verdict"] == CURRENT]
+    standing = [model_id for model_id in chosen if model_id in by_id]
+    return by_id[standing[-1]] if standing else models[-1]
+
+
+def candidate_model(lake: Lake) -> dict[str, Any] | None:
+    """Return the row of the newest model if nothing is decided on it yet, else None.
+
+    It may be the current one: the first model of a lake, or one whose training was forced again.
+    A model that a newer one overtook before it was judged is no candidate any more.
+    """
+    models = models_in_order(lake)
+    decided = {(made["model_id"], made["model_digest"]) for made in decisions(lake)}
+    if not models or (models[-1]["model_id"], models[-1]["content_hash"]) in decided:
+        return None
+    return models[-1]
+
+
+def models_in_use(lake: Lake) -> list[dict[str, Any]]:
+    """Return the row of the current model and, if it is another one, of the candidate.
+
+    Raises
+    ------
+    UserError
+        No model is trained yet.
+    """
+    current, candidate = current_model(lake), candidate_model(lake)
+    if candidate is None or candidate["model_id"] == current["model_id"]:
+        return [current]
+    return [current, candidate]
+
+
+def models_in_order(lake: Lake) -> list[dict[str, Any]]:
+    """Return the rows of the models as they were committed, by the ledger, not by the clock."""
+    ledger = lake.runs().select(["run_id", "outputs"]).to_pylist()
+    written = {run["run_id"]: json.loads(run["outputs"]).get("models", -1) for run in ledger}
+    models: list[dict[str, Any]] = lake.read("models").to_pylist()
+    return sorted(models, key=lambda model: written.get(model["run_id"], -1))
+
+
+def decisions(lake: Lake) -> list[dict[str, Any]]:
+    """Return the decisions on models, oldest first (`schemas.MODEL_DECISIONS`)."""
+    made: list[dict[str, Any]] = lake.read("model_decisions").sort_by("decision_no").to_pylist()
+    return made
 
 
 def untrained_id(settings: Settings) -> str:

@@ -20,6 +20,7 @@ STAGES: tuple[str, ...] = (
     "train",
     "embed",
     "evaluate",
+    "gate",
 )
 
 

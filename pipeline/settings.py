@@ -250,6 +250,21 @@ class EvaluateSettings(_Section):
     resamples: int = Field(1000, ge=100, description="Bootstrap resamples of patients.")
 
 
+class GateSettings(_Section):
+    """What a new model must show before it takes the current one's place."""
+
+    measure: Literal["nDCG", "mAP", "P", "Recall", "Jaccard"] = Field(
+        "nDCG", description="Measure compared, at depth [evaluate] k."
+    )
+    tolerance: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="How much worse it may be: the paired 95 % interval of new less current must "
+        "lie above minus this. A few hundred queries tell no less than .03 or so.",
+    )
+
+
 class PrivacySettings(_Section):
     """Pseudonyms. The key may also come from RADSIM_PSEUDONYM_KEY; it never enters the lake."""
 
@@ -322,6 +337,7 @@ class Settings(BaseSettings):
     manifest: ManifestSettings = ManifestSettings()
     train: TrainSettings = TrainSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
+    gate: GateSettings = GateSettings()
     gallery: GallerySettings = GallerySettings()
     privacy: PrivacySettings = PrivacySettings()
     engine: EngineSettings = EngineSettings()

@@ -30,7 +30,7 @@ PANEL = "Stages, in the order of the road"
 def add_to(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command()(reporting_errors(run))
-    for stage in (ingest, label, drift, index, cache, link, train, embed, evaluate):
+    for stage in (ingest, label, drift, index, cache, link, train, embed, evaluate, gate):
         app.command(rich_help_panel=PANEL)(reporting_errors(stage))
 
 
@@ -193,3 +193,14 @@ def evaluate(
     flags = {"evaluate.split": split, "evaluate.truth": truth, "evaluate.k": k}
     request = settings_request(config, lake, assignments, flags)
     run_stages(["evaluate"], request, force=force, as_road=False)
+
+
+def gate(
+    config: ConfigOption = None,
+    lake: LakeOption = None,
+    assignments: SetOption = None,
+    force: ForceOption = False,
+) -> None:
+    """Decide whether the newest model becomes the current one."""
+    request = settings_request(config, lake, assignments)
+    run_stages(["gate"], request, force=force, as_road=False)

@@ -1,4 +1,4 @@
-"""Embed: cached images to embeddings of the current model, and its gallery index."""
+"""Embed: cached images to embeddings of the models in use, and their gallery indexes."""
 
 import hashlib
 from typing import TYPE_CHECKING, Any
@@ -12,11 +12,11 @@ from pipeline.lake import Lake
 from pipeline.lake_run import Run
 from pipeline.manifest_images import ManifestImages, manifest_images
 from pipeline.models import (
-    current_model,
     drop_other_galleries,
     embeddings_made_of,
     gallery_of,
     local_model_folder,
+    models_in_use,
     read_embeddings,
     store_model_files,
     stored_model,
@@ -36,7 +36,8 @@ BATCH = 64
 def embed(settings: Settings, *, progress: Progress = silent, force: bool = False) -> StageSummary:
     """Embed the manifest's images with the current model and, beside it, the untrained network.
 
-    Reads the manifest, pixels and models; writes embeddings and the model's gallery index. Only
+    A candidate, which is not current before the gate lets it through, is embedded with too. Reads
+    the manifest, pixels and models; writes embeddings and each model's gallery index. Only
     images that are new or whose pixels changed are embedded, unless `force`. The index is built
     again when the embeddings have changed or [gallery] asks for another kind.
 
@@ -50,13 +51,12 @@ def embed(settings: Settings, *, progress: Progress = silent, force: bool = Fals
     with Run(Lake.of(settings), "embed", {"force": force}) as run:
         images = manifest_images(run.lake, settings)
         run.inputs["manifest"] = images.release.version
-        model = current_model(run.lake)
-        model_id = model["model_id"]
+        models = {model["model_id"]: model for model in models_in_use(run.lake)}
         untrained = untrained_id(settings)
         known = run.read("embeddings", ["model_id", "image_id", "content_hash"]).to_pandas()
         counts = {"in": 0, "embedded": 0, "unchanged": 0}
         kinds: dict[str, tuple[str, Kind]] = {
-            model_id: (model["content_hash"], "embedding"),
+            **{name: (model["content_hash"], "embedding") for name, model in models.items()},
             untrained: (untrained, "features"),
         }
         for name, (digest, kind) in kinds.items():
@@ -70,14 +70,17 @@ def embed(settings: Settings, *, progress: Progress = silent, force: bool = Fals
             counts["embedded"] += len(stale)
             counts["unchanged"] += len(images.rows) - len(stale)
             if len(stale):
-                network = _network(run.lake, settings, model, kind)
+                network = _network(run.lake, settings, models.get(name))
                 vectors = embed_images(network, images.pixels, stale, BATCH, progress, kind)
                 _commit(run, images, name, stale, vectors, made_of.iloc[stale])
-        notes = [f"embedded with {model_id} and with the untrained network"]
-        made_of, lines = _index_gallery(run, model_id, settings.gallery)
-        notes += lines
+        notes = [f"embedded with {', '.join(models)} and with the untrained network"]
+        galleries = {}
+        for model_id in models:
+            galleries[model_id], told = _index_gallery(run, model_id, settings.gallery)
+            notes += told
         run.commit(counts)
-        drop_other_galleries(run.lake, model_id, made_of)
+        for model_id, made_of in galleries.items():
+            drop_other_galleries(run.lake, model_id, made_of)
         return run.summary(
             counts,
             parts=("embedded", "unchanged"),
@@ -92,18 +95,19 @@ def embedding_made_of(model_digest: str, pixel_digests: pd.Series) -> pd.Series:
     )
 
 
-def _network(lake: Lake, settings: Settings, model: dict[str, Any], kind: "Kind") -> Any:
+def _network(lake: Lake, settings: Settings, model: dict[str, Any] | None) -> Any:
+    """Return the network of a model; the untrained one for None."""
     from training import untrained_model
 
-    if kind == "features":
-        train = settings.train
-        try:
-            return untrained_model(
-                train.backbone, train.dim, train.image_size, train.seed, train.weights
-            )
-        except ValueError as error:
-            raise UserError(f"[train]: {error}") from None
-    return stored_model(lake, model)
+    if model is not None:
+        return stored_model(lake, model)
+    train = settings.train
+    try:
+        return untrained_model(
+            train.backbone, train.dim, train.image_size, train.seed, train.weights
+        )
+    except ValueError as error:
+        raise UserError(f"[train]: {error}") from None
 
 
 def _commit(

@@ -11,22 +11,24 @@ import pyarrow as pa
 
 from data_contracts import schemas
 from pipeline.contracts import whole
-from pipeline.embedding_figures import Truth, embedding_figures
+from pipeline.embedding_figures import embedding_figures
+from pipeline.evaluation_truth import Truth, judged_truth
 from pipeline.exam_order import exam_order
-from pipeline.gold_coding import load_gold_coding
 from pipeline.lake import Lake, require
 from pipeline.lake_run import Run
 from pipeline.manifest_images import ManifestImages, manifest_images
-from pipeline.models import CHANCE, current_model, untrained_id
+from pipeline.models import CHANCE, models_in_use, untrained_id
 from pipeline.settings import Settings
 from pipeline.stage_summary import Progress, StageSummary, silent
-from pipeline.user_error import UserError
 
 
 def evaluate(
     settings: Settings, *, progress: Progress = silent, force: bool = False
 ) -> StageSummary:
-    """Measure the current model on the evaluated split, beside chance and the untrained network.
+    """Measure the models in use on the evaluated split, beside chance and the untrained network.
+
+    A candidate and the current model are measured on the same exams of the current manifest,
+    whichever manifest each was trained on; patients keep their split, so neither has seen them.
 
     Reads the manifest, embeddings and, where they are the truth, gold codes; writes evaluations.
     Measuring the same embeddings twice changes nothing, unless `force`.
@@ -40,39 +42,34 @@ def evaluate(
     with Run(Lake.of(settings), "evaluate", told) as run:
         images = manifest_images(run.lake, settings)
         run.inputs["manifest"] = images.release.version
-        model = current_model(run.lake)
-        truth = _truth(run, settings, images)
+        models = {model["model_id"]: model["content_hash"] for model in models_in_use(run.lake)}
+        truth = judged_truth(run, settings, images)
         require(run.read("embeddings", ["image_id"]), "embeddings", "embed")
-        compared = (model["model_id"], untrained_id(settings), CHANCE)
         order = exam_order(run.lake, settings, images.rows)["order"]
-        made_of = _made_of(settings, images, model, truth, order)
-        known = run.read("evaluations", ["model_id", "content_hash"]).to_pylist()
+        made_of = {
+            name: _made_of(settings, images, digest, truth, order)
+            for name, digest in (models | {untrained_id(settings): "", CHANCE: ""}).items()
+        }
+        known = {
+            (row["model_id"], row["content_hash"])
+            for row in run.read("evaluations", ["model_id", "content_hash"]).to_pylist()
+        }
         counts = {"exams": truth.rows["exam_id"].nunique(), "images": len(truth.rows)}
         notes = _notes(settings, truth)
-        if not force and {"model_id": model["model_id"], "content_hash": made_of} in known:
-            return run.summary(
-                counts,
-                notes=(*notes, f"{model['model_id']} is evaluated already"),
-                figures={"measures": measure_table(run.lake, settings)},
-            )
-        rows = []
-        for number, name in enumerate(compared):
-            progress(number, len(compared), f"measuring {name}")
-            for figure in embedding_figures(run.lake, name, images, truth, order, settings):
-                rows.append(
-                    {
-                        "model_id": name,
-                        "manifest_version": images.release.version,
-                        "manifest_digest": images.release.digest,
-                        "truth": settings.evaluate.truth,
-                        "split": settings.evaluate.split,
-                        **dataclasses.asdict(figure),
-                        "queries": _UNIT_PREFIX[settings.evaluate.unit] + figure.queries,
-                    }
-                )
-        progress(len(compared), len(compared), "measured")
-        _commit(run, rows, images, made_of)
+        measured = [name for name, parts in made_of.items() if force or (name, parts) not in known]
+        rows: list[dict[str, Any]] = []
+        hashes: list[str] = []
+        for number, name in enumerate(measured):
+            progress(number, len(measured), f"measuring {name}")
+            figures = embedding_figures(run.lake, name, images, truth, order, settings)
+            rows += _rows(name, figures, images, settings)
+            hashes += [made_of[name]] * len(figures)
+        progress(len(measured), len(measured), "measured")
+        if rows:
+            _commit(run, rows, images, pa.array(hashes))
         run.commit(counts)
+        if not measured:
+            notes = (*notes, f"evaluated already: {', '.join(models)}")
     return run.summary(counts, notes=notes, figures={"measures": measure_table(run.lake, settings)})
 
 
@@ -83,8 +80,12 @@ def judged_by(settings: Settings) -> str:
 
 
 def measure_table(lake: Lake, settings: Settings) -> list[dict[str, Any]]:
-    """Return the current model's figures beside the untrained network's and chance, as text."""
-    model_id = current_model(lake)["model_id"]
+    """Return figures as text, a column each for models in use, the untrained network and chance.
+
+    `trained` is the newest of the models in use; where it is a candidate, `current` is beside it.
+    """
+    *current, trained = models_in_use(lake)
+    model_id = trained["model_id"]
     frame = lake.read("evaluations").to_pandas()
     frame = frame[
         (frame["truth"] == settings.evaluate.truth) & (frame["split"] == settings.evaluate.split)
@@ -92,7 +93,10 @@ def measure_table(lake: Lake, settings: Settings) -> list[dict[str, Any]]:
     frame = frame[frame["manifest_version"] == frame["manifest_version"].max()]
     shown = _shown(settings.evaluate.k)
     prefix = _UNIT_PREFIX[settings.evaluate.unit]
-    columns = {"trained": model_id, "untrained": untrained_id(settings), "chance": CHANCE}
+    columns = {"trained": model_id}
+    if current:
+        columns["current"] = current[0]["model_id"]
+    columns |= {"untrained": untrained_id(settings), "chance": CHANCE}
     found = frame.set_index(["model_id", "measure", "queries"]).sort_index()
     table = []
     mine = frame[frame["model_id"] == model_id]
@@ -126,53 +130,21 @@ def _shown(k: int) -> dict[str, tuple[str, ...]]:
     return shown | dict.fromkeys(("AUC change", "AUC new or gone"), ("consecutive exams",))
 
 
-def _truth(run: Run, settings: Settings, images: ManifestImages) -> Truth:
-    from training import evaluation_labels
-    from training.targets import member_classes
-
-    told = images.told
-    at = np.flatnonzero((images.rows["split"] == settings.evaluate.split).to_numpy())
-    if len(at) == 0:
-        raise UserError(
-            f"manifest {images.release.version} has no exam in the {settings.evaluate.split} "
-            "split; see [manifest] and [evaluate] split"
-        )
-    rows = images.rows.iloc[at].reset_index(drop=True)
-    if settings.evaluate.truth == "manifest":
-        labels, normal, uncertain = evaluation_labels(
-            images.states[at], told["classes"], told["normal_class"], told["device_classes"]
-        )
-        return Truth(rows, images.members, labels, normal, uncertain, 0)
-    if settings.evaluate.gold_coding is None:
-        raise UserError("[evaluate] truth is gold: name the coding with [evaluate] gold_coding")
-    coding = load_gold_coding(settings.evaluate.gold_coding)
-    gold = require(run.read("gold", ["exam_id", "coding", "code"]), "human codes", "ingest")
-    states = coding.states(gold).to_pandas().set_index("exam_id")
-    coded = rows["exam_id"].isin(states.index).to_numpy()
-    kept = rows[coded].reset_index(drop=True)
-    if kept.empty:
-        raise UserError(f"no exam of the {settings.evaluate.split} split has human codes")
-    classes = list(states.columns)
-    labels, normal, uncertain = evaluation_labels(
-        states.loc[kept["exam_id"]].to_numpy(dtype=np.float32), classes, told["normal_class"]
-    )
-    members = member_classes(classes, told["normal_class"])
-    return Truth(kept, members, labels, normal, uncertain, int((~coded).sum()))
-
-
 def _made_of(
     settings: Settings,
     images: ManifestImages,
-    model: dict[str, Any],
+    model_digest: str,
     truth: Truth,
     order: pd.Series,
 ) -> str:
-    """Return what the figures depend on, hashed."""
+    """Return what a model's figures depend on, hashed; what is no model has no digest."""
     parts = {
         "settings": settings.evaluate.model_dump(mode="json"),
         "manifest": images.release.digest,
-        "model": model["content_hash"],
+        "model": model_digest,
         "size": settings.cache.size,
+        "seed": settings.train.seed,
+        "dim": settings.train.dim,
         "truth": hashlib.sha256(truth.labels.tobytes() + truth.normal.tobytes()).hexdigest(),
         "exams": hashlib.sha256("\n".join(truth.rows["image_id"]).encode()).hexdigest(),
         "order": hashlib.sha256(
@@ -182,7 +154,26 @@ def _made_of(
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _commit(run: Run, rows: list[dict[str, Any]], images: ManifestImages, made_of: str) -> None:
+def _rows(
+    name: str, figures: list[Any], images: ManifestImages, settings: Settings
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "model_id": name,
+            "manifest_version": images.release.version,
+            "manifest_digest": images.release.digest,
+            "truth": settings.evaluate.truth,
+            "split": settings.evaluate.split,
+            **dataclasses.asdict(figure),
+            "queries": _UNIT_PREFIX[settings.evaluate.unit] + figure.queries,
+        }
+        for figure in figures
+    ]
+
+
+def _commit(
+    run: Run, rows: list[dict[str, Any]], images: ManifestImages, made_of: pa.Array
+) -> None:
     bare = pa.schema([f for f in schemas.EVALUATIONS if f not in schemas.PROVENANCE])
     table = pa.Table.from_pylist(
         [{k: _number(v) for k, v in row.items()} for row in rows], schema=bare

@@ -126,7 +126,7 @@ def test_run_without_images_ends_with_labels_and_says_so(stages: StandInStages) 
 
 def test_run_from_a_stage_on(stages: StandInStages) -> None:
     assert radsim("run", "--from", "train", "--force").exit_code == 0
-    assert stages.calls == [("train", True), ("embed", True), ("evaluate", True)]
+    assert stages.calls == [("train", True), ("embed", True), ("evaluate", True), ("gate", True)]
 
 
 def test_run_from_an_unknown_stage_names_the_stages(stages: StandInStages) -> None:

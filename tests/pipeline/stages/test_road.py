@@ -16,6 +16,7 @@ from pipeline.similar import similar
 from pipeline.stages.cache import cache
 from pipeline.stages.embed import embed
 from pipeline.stages.evaluate import evaluate
+from pipeline.stages.gate import gate
 from pipeline.stages.index import index
 from pipeline.stages.ingest import ingest
 from pipeline.stages.label import label
@@ -132,6 +133,15 @@ def test_the_whole_road_learns_what_the_reports_say_and_twice_adds_nothing(
     assert [release.version for release in releases(road.lake)] == [1, 2]
     assert train(told).outcome == "committed"
     assert road.lake.read("models").num_rows == 2
+
+    # The second model answers nobody before the gate has let it through.
+    assert embed(told).counts["embedded"] == EXAMS
+    assert similar(told, "E00", 5).model_id == neighbours.model_id
+    summary = evaluate(told)
+    assert "current" in summary.figures["measures"][0]
+    assert gate(settings(road, gate={"tolerance": 1.0})).counts["made_current"] == 1
+    assert similar(told, "E00", 5).model_id != neighbours.model_id
+    assert {stage(told).outcome for stage in (embed, evaluate, gate)} == {"unchanged"}
 
 
 def to_link(road: Any, **changes: dict[str, Any]) -> Any:
@@ -254,7 +264,7 @@ def test_a_stage_without_its_input_names_the_stage_to_run(road: Any, run: Any, f
 
 
 def test_the_road_can_start_at_any_stage(road: Any) -> None:
-    assert stages_of(settings(road), "train") == ("train", "embed", "evaluate")
+    assert stages_of(settings(road), "train") == ("train", "embed", "evaluate", "gate")
     with pytest.raises(UserError, match="the stages are ingest"):
         stages_of(settings(road), "trian")
 
