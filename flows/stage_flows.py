@@ -25,25 +25,28 @@ PARENT = "radsim-road"
 # One task a stage, since a task costs milliseconds to tenths of a second; a stage fans out inside
 # itself. Nothing is cached: a stage knows better than Prefect what is already done.
 @task(cache_policy=NO_CACHE, persist_result=False, task_run_name="{name}")
-def run_stage(name: str, config: str, force: bool) -> StageSummary | State:
+def run_stage(name: str, config: str, force: bool, in_road: bool) -> StageSummary | State:
     """Run one stage with the settings of a file; a stage that fails is a failed state."""
     try:
-        return road.stage(name)(load_settings(Path(config)), force=force)
+        stage = (road.stage_of_road if in_road else road.stage)(name)
+        return stage(load_settings(Path(config)), force=force)
     except Exception as error:
         # Not raised: Prefect would log every traceback on the way, with messages that may hold
         # data.
         return Failed(message=f"{name}: {error_line(error)}")
 
 
-def stage_flow(name: str) -> Flow[[str, bool], Any]:
-    """Return the flow of a stage: parameters `config` (the settings file) and `force`.
+def stage_flow(name: str) -> Flow[[str, bool, bool], Any]:
+    """Return the flow of a stage: parameters `config` (the settings file), `force` and `in_road`.
+
+    `in_road` is whether the road runs it, which trains only by rule; alone, a stage trains always.
 
     Called, it returns the stage's outcome and counts, or raises `prefect.exceptions.FailedRun`
     with the one-line reason.
     """
 
-    def run(config: str, force: bool = False) -> dict[str, Any] | State:
-        state = run_stage(name, config, force, return_state=True)
+    def run(config: str, force: bool = False, in_road: bool = False) -> dict[str, Any] | State:
+        state = run_stage(name, config, force, in_road, return_state=True)
         if not state.is_completed():
             return _failed_like(state)
         summary = cast(StageSummary, state.result())
@@ -92,7 +95,7 @@ def road_flow(config: str, first: str | None = None, force: bool = False) -> Any
     """Run the stages of the road, from the named one on, until one fails."""
     told = []
     for name in road.stages_of(load_settings(Path(config)), first):
-        state = cast(State, STAGE_FLOWS[name](config, force, return_state=True))
+        state = cast(State, STAGE_FLOWS[name](config, force, True, return_state=True))
         if not state.is_completed():
             return _failed_like(state)
         told.append(state.result())

@@ -86,6 +86,19 @@ def decisions(lake: Lake) -> list[dict[str, Any]]:
     return made
 
 
+def model_settings(settings: Settings) -> dict[str, Any]:
+    """Return the settings that make a model, as its row keeps them.
+
+    Raises
+    ------
+    UserError
+        The file of the backbone's weights cannot be read.
+    """
+    told = settings.train.of_model() | {"square_size": settings.cache.size}
+    weights = settings.train.weights
+    return told if weights is None else told | {"weights_digest": weights_digest(weights)}
+
+
 def untrained_id(settings: Settings) -> str:
     """Return the id under which the pretrained network's own features are embedded.
 

@@ -1,8 +1,9 @@
 """The stages in their order, and the whole road or a part of it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
-from typing import Protocol
+from typing import Protocol, cast
 
 from pipeline.settings import Settings
 from pipeline.stage_summary import Progress, StageSummary, silent
@@ -42,6 +43,14 @@ def stage(name: str) -> Stage:
     return function
 
 
+def stage_of_road(name: str) -> Stage:
+    """Return the stage of that name as the road runs it: it trains only if a rule asks for it."""
+    function = stage(name)
+    if name != "train":
+        return function
+    return partial(cast("Callable[..., StageSummary]", function), by_rule=True)
+
+
 def stages_of(settings: Settings, first: str | None = None) -> tuple[str, ...]:
     """Return the names of the stages that the settings ask for, from the named one on.
 
@@ -70,4 +79,4 @@ def run_road(
 ) -> Iterator[StageSummary]:
     """Run the stages one after the other, yielding each summary as it is ready."""
     for name in stages_of(settings, first):
-        yield stage(name)(settings, progress=progress, force=force)
+        yield stage_of_road(name)(settings, progress=progress, force=force)

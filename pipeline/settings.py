@@ -225,6 +225,26 @@ class TrainSettings(_Section):
     weights: Path | None = Field(
         None, description="Weights of a backbone that brings none (timm:, torchvision:, xrv:)."
     )
+    after_new_exams: int = Field(
+        1000,
+        ge=0,
+        description="The road trains once so many exams are new in the train split since the last "
+        "model; 0: never for that. `radsim train` always trains.",
+    )
+    after_labeler_change: bool = Field(
+        True, description="The road trains when the vocabulary or the label scheme has changed."
+    )
+    after_drift: bool = Field(
+        True, description="The road trains when the labels of new exams have drifted, see [drift]."
+    )
+    after_settings_change: bool = Field(
+        True, description="The road trains when a setting above, of the model, has changed."
+    )
+
+    def of_model(self) -> dict[str, Any]:
+        """Return the settings that make a model, without those that say when one is trained."""
+        rules = {name for name in type(self).model_fields if name.startswith("after_")}
+        return self.model_dump(mode="json", exclude=rules)
 
 
 class EvaluateSettings(_Section):

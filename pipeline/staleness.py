@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from labelers.rule_labeler import labeler_name
 from pipeline.labelling import site_vocabulary
 from pipeline.lake import Lake
-from pipeline.manifests import current_release, manifest_metadata, read_manifest, releases
-from pipeline.models import current_model, untrained_id
+from pipeline.manifests import manifest_metadata, read_manifest, releases
+from pipeline.models import candidate_model, models_in_order, models_in_use, untrained_id
 from pipeline.road import STAGES
 from pipeline.run_history import FinishedRun, finished_runs
 from pipeline.settings import Settings
@@ -23,6 +23,7 @@ from pipeline.stages.evaluate import judged_by
 from pipeline.stages.index import rules_digest
 from pipeline.stages.link import TABLES_LINKED
 from pipeline.stages.train import model_id_of
+from pipeline.training_rule import training_decision
 from pipeline.withdrawals import withdrawn_releases
 
 # What a stage's output rests on; of ingest and index, sources.
@@ -179,33 +180,31 @@ def _link(look: _Look) -> tuple[str, str]:
 
 
 def _train(look: _Look) -> tuple[str, str]:
-    models = look.lake.read("models", ["model_id"])["model_id"].to_pylist()
+    models = models_in_order(look.lake)
     if not models:
         return "", ""
-    model = current_model(look.lake)
-    output = str(model["model_id"])
-    if model["manifest_version"] in withdrawn_releases(look.lake) or look.release is None:
-        return output, f"its manifest {model['manifest_version']} was withdrawn"
-    if model["manifest_digest"] != look.release.digest:
-        newest = look.release.version
-        return output, f"trained on manifest {model['manifest_version']}, now {newest}"
-    if model_id_of(look.release.digest, look.settings) not in models:
-        return output, "the settings of [train] or [cache] have changed"
-    return output, ""
+    newest = models[-1]
+    output = str(newest["model_id"])
+    if newest["manifest_version"] in withdrawn_releases(look.lake) or look.release is None:
+        return output, f"its manifest {newest['manifest_version']} was withdrawn"
+    if model_id_of(look.release.digest, look.settings) in {row["model_id"] for row in models}:
+        return output, ""
+    decision = training_decision(look.lake, look.release, look.settings)
+    return output, decision.reason if decision.due else ""
 
 
 def _embed(look: _Look) -> tuple[str, str]:
     output = look.version("embeddings")
     if not output or look.release is None or "models" not in look.current:
         return output, ""
-    model = current_model(look.lake)
     rows = read_manifest(look.lake, look.release).select(["image_id", "pixel_digest"]).to_pandas()
     cached = look.lake.read("pixels", ["image_id", "pixel_digest", "size"]).to_pandas()
     cached = cached[cached["size"] == look.settings.cache.size].drop(columns="size")
     rows = rows.merge(cached, on=["image_id", "pixel_digest"])
     known = look.lake.read("embeddings", ["model_id", "image_id", "content_hash"]).to_pandas()
     untrained = untrained_id(look.settings)
-    for name, digest in ((model["model_id"], model["content_hash"]), (untrained, untrained)):
+    models = {model["model_id"]: model["content_hash"] for model in models_in_use(look.lake)}
+    for name, digest in (models | {untrained: untrained}).items():
         mine = known[known["model_id"] == name].set_index("image_id")["content_hash"]
         wanted = embedding_made_of(digest, rows["pixel_digest"])
         missing = int((rows["image_id"].map(mine) != wanted).sum())
@@ -218,14 +217,21 @@ def _evaluate(look: _Look) -> tuple[str, str]:
     output = look.version("evaluations")
     if not output or look.release is None or "models" not in look.current:
         return output, ""
-    model = current_model(look.lake)["model_id"]
     rows = look.lake.read("evaluations", ["model_id", "manifest_digest"]).to_pylist()
-    if {"model_id": model, "manifest_digest": current_release(look.lake).digest} not in rows:
-        return output, f"{model} is not evaluated on manifest {look.release.version} yet"
+    for model in models_in_use(look.lake):
+        name = model["model_id"]
+        if {"model_id": name, "manifest_digest": look.release.digest} not in rows:
+            return output, f"{name} is not evaluated on manifest {look.release.version} yet"
     last = look.last("evaluate")
     before = last.parameters.get("judged_by") if last else None
     changed = before not in (None, judged_by(look.settings))
     return output, "the settings of [evaluate] have changed" if changed else ""
+
+
+def _gate(look: _Look) -> tuple[str, str]:
+    candidate = candidate_model(look.lake)
+    name = candidate["model_id"] if candidate else ""
+    return look.version("model_decisions"), f"nothing is decided on {name} yet" if name else ""
 
 
 _QUESTIONS: Mapping[str, Callable[[_Look], tuple[str, str]]] = {
@@ -238,6 +244,7 @@ _QUESTIONS: Mapping[str, Callable[[_Look], tuple[str, str]]] = {
     "train": _train,
     "embed": _embed,
     "evaluate": _evaluate,
+    "gate": _gate,
 }
 
 

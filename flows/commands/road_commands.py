@@ -42,13 +42,16 @@ def run(
     lake: LakeOption = None,
     assignments: SetOption = None,
     force: ForceOption = False,
+    train: Annotated[
+        bool, typer.Option("--train", help="Train even if no rule of [train] asks for it.")
+    ] = False,
 ) -> None:
     """Run every stage, or those from the named one on; without images, up to the labels."""
     from pipeline.road import STAGES, stages_of
 
     request = settings_request(config, lake, assignments)
     names = stages_of(request.load(), first)
-    run_stages(names, request, force=force, as_road=True)
+    run_stages(names, request, force=force, as_road=True, train=train)
     if names[-1] != STAGES[-1]:
         typer.echo("no images are named ([images] path): the road ends with labels")
 

@@ -16,23 +16,33 @@ from pipeline.contracts import whole
 from pipeline.lake import Lake
 from pipeline.lake_run import Run
 from pipeline.manifest_images import ManifestImages, manifest_images
-from pipeline.models import MODEL_FILE, model_path, store_model_files, weights_digest
+from pipeline.models import (
+    MODEL_FILE,
+    model_path,
+    model_settings,
+    store_model_files,
+    weights_digest,
+)
 from pipeline.scratch import scratch_folder
 from pipeline.settings import Settings
 from pipeline.splits import patient_keys
 from pipeline.stage_summary import Progress, StageSummary, silent
+from pipeline.training_rule import training_decision
 from pipeline.user_error import UserError
 
 if TYPE_CHECKING:
     from training import FitResult
 
 
-def train(settings: Settings, *, progress: Progress = silent, force: bool = False) -> StageSummary:
+def train(
+    settings: Settings, *, progress: Progress = silent, force: bool = False, by_rule: bool = False
+) -> StageSummary:
     """Train an embedding on the manifest's train split.
 
     Reads the current manifest and pixels; writes models and the model's file. The model's id
     follows from the manifest's digest and the settings, so that training twice on the same input
-    changes nothing (`force` trains all the same).
+    changes nothing (`force` trains all the same). With `by_rule`, as the road runs it, it trains
+    only if a rule of [train] asks for it; the ledger has the reason why it did or did not.
 
     Raises
     ------
@@ -56,6 +66,13 @@ def train(settings: Settings, *, progress: Progress = silent, force: bool = Fals
                 counts,
                 notes=(f"{model_id} is trained on manifest {images.release.version} already",),
             )
+        why = "by hand"
+        if by_rule and not force:
+            decision = training_decision(run.lake, images.release, settings)
+            why = decision.reason
+            if not decision.due:
+                return _left_undone(run, images.release.version, why, counts)
+        run.parameters["why"] = why
         groups = pd.factorize(keys)[0]
         state = run.lake.state_folder
         run_folder, log_folder = state / "training" / model_id, state / "tensorboard" / model_id
@@ -68,7 +85,7 @@ def train(settings: Settings, *, progress: Progress = silent, force: bool = Fals
             store_model_files(run.lake, model_id, folder)
         row = {
             "model_id": model_id,
-            "settings": json.dumps(settings.train.model_dump(mode="json"), sort_keys=True),
+            "settings": json.dumps(model_settings(settings), sort_keys=True),
             "manifest_version": images.release.version,
             "manifest_digest": images.release.digest,
             "seed": settings.train.seed,
@@ -84,10 +101,24 @@ def train(settings: Settings, *, progress: Progress = silent, force: bool = Fals
         run.append("models", whole(run, "models", stamped))
         run.commit(counts)
         shutil.rmtree(run_folder, ignore_errors=True)
-        notes = [*_notes(model_id, images), f"its course: tensorboard --logdir {log_folder.parent}"]
+        notes = [
+            *_notes(model_id, images),
+            f"why: {why}",
+            f"its course: tensorboard --logdir {log_folder.parent}",
+        ]
         if fitted.resumed:
             notes.insert(0, "went on with a training that was broken off")
         return run.summary(counts, notes=tuple(notes), figures={"training": _history(fitted)})
+
+
+def _left_undone(run: Run, manifest: int, why: str, counts: dict[str, int]) -> StageSummary:
+    """Note in the ledger, once, that nothing was trained on a manifest, and why."""
+    told = {"manifest": manifest, "why": why}
+    parameters = (json.loads(text) for text in run.lake.runs()["parameters"].to_pylist())
+    if not any(told.items() <= known.items() for known in parameters):
+        run.note(**told)
+        run.commit(counts)
+    return run.summary(counts, notes=(why, "`radsim train` trains all the same"))
 
 
 def model_id_of(manifest_digest: str, settings: Settings) -> str:
@@ -100,7 +131,7 @@ def model_id_of(manifest_digest: str, settings: Settings) -> str:
     """
     made_of = {
         "manifest": manifest_digest,
-        "train": settings.train.model_dump(mode="json"),
+        "train": settings.train.of_model(),
         "size": settings.cache.size,
     }
     if settings.train.weights is not None:
@@ -191,7 +222,7 @@ def _save(
         folder / MODEL_FILE,
         {
             "model_id": model_id,
-            "settings": settings.train.model_dump(mode="json"),
+            "settings": settings.train.of_model(),
             "square_size": settings.cache.size,
             "manifest_version": images.release.version,
             "manifest_digest": images.release.digest,

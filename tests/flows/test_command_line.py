@@ -32,12 +32,18 @@ class StandInStages:
         self.error = error
         self.calls: list[tuple[str, bool]] = []
         self.settings: Settings | None = None
+        self.by_rule: set[str] = set()
 
     def __call__(self, name: str) -> road.Stage:
         def stage(
-            settings: Settings, *, progress: Progress = silent, force: bool = False
+            settings: Settings,
+            *,
+            progress: Progress = silent,
+            force: bool = False,
+            by_rule: bool = False,
         ) -> StageSummary:
             self.calls.append((name, force))
+            self.by_rule |= {name} if by_rule else set()
             self.settings = settings
             progress(1, 2, "rows")
             if name == self.failing:
@@ -127,6 +133,17 @@ def test_run_without_images_ends_with_labels_and_says_so(stages: StandInStages) 
 def test_run_from_a_stage_on(stages: StandInStages) -> None:
     assert radsim("run", "--from", "train", "--force").exit_code == 0
     assert stages.calls == [("train", True), ("embed", True), ("evaluate", True), ("gate", True)]
+
+
+def test_the_road_trains_by_rule_and_a_person_when_they_say_so(stages: StandInStages) -> None:
+    radsim("run", "--from", "train")
+    assert stages.by_rule == {"train"}
+    stages.by_rule.clear()
+    radsim("train")
+    radsim("run", "--from", "train", "--train")
+    assert not stages.by_rule
+    _fail(stages, "embed", OSError(28, "No space left on device"))
+    assert "radsim run --from embed --train" in radsim("run", "--from", "train", "--train").stderr
 
 
 def test_run_from_an_unknown_stage_names_the_stages(stages: StandInStages) -> None:

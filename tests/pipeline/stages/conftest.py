@@ -10,6 +10,7 @@ import pytest
 from pipeline.lake import Lake
 from pipeline.settings import Settings
 from pipeline.settings_file import load_settings
+from tests.pipeline.stages.linked_site import link_site
 
 REPORTS = {
     "E1": "Heart size is normal. No pleural effusion.",
@@ -63,3 +64,10 @@ def no_rows_added() -> Callable[[Lake], dict[str, int]]:
         return {**counted, "runs": lake.runs().num_rows}
 
     return rows
+
+
+@pytest.fixture
+def linked(site: Site) -> Site:
+    """Return a site with a manifest of exams, half of them with an effusion, and no model."""
+    link_site(site)
+    return site

@@ -2,14 +2,10 @@
 
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pytest
-from PIL import Image
 
-from data_contracts import schemas
 from pipeline.lake_run import Run
-from pipeline.manifest_images import manifest_images
 from pipeline.model_decisions import decision_table, make_current, model_table
 from pipeline.model_gate import verdict_of
 from pipeline.models import (
@@ -21,93 +17,10 @@ from pipeline.models import (
     models_in_use,
     untrained_id,
 )
-from pipeline.settings import Settings
-from pipeline.stages.cache import cache
 from pipeline.stages.evaluate import evaluate
 from pipeline.stages.gate import gate
-from pipeline.stages.index import index
-from pipeline.stages.ingest import ingest
-from pipeline.stages.link import link
 from pipeline.user_error import UserError
-
-EXAMS = 60
-SCHEME = (
-    "name: ours\nnormal_class: Normal\nclasses:\n  Normal: []\n  Effusion: [pleural_effusion]\n"
-)
-
-
-def told(site: Any, **changes: Any) -> Settings:
-    given: dict[str, Any] = {
-        "reports": {"path": None},
-        "label_file": {"path": site.folder / "labels.csv"},
-        "images": {"path": site.folder / "images", "list_file": site.folder / "images.csv"},
-        "cache": {"size": 32},
-        "manifest": {
-            "scheme": str(site.folder / "ours.yaml"),
-            **{"train": 0.2, "val": 0.1, "test": 0.7},
-        },
-        "evaluate": {"k": 5, "resamples": 100},
-    }
-    return site.settings(**{**given, **changes})
-
-
-@pytest.fixture
-def linked(site: Any) -> Any:
-    """Return a site with a manifest of exams, half of them with an effusion, and no model."""
-    (site.folder / "ours.yaml").write_text(SCHEME)
-    (site.folder / "images").mkdir()
-    labels, images = ["exam_id,Effusion,Normal"], ["path,exam_id,patient_id,view"]
-    for number in range(EXAMS):
-        effusion = number % 2
-        labels.append(f"E{number},{effusion},{1 - effusion}")
-        images.append(f"E{number}.png,E{number},P{number},PA")
-        noise = np.random.default_rng(number).integers(0, 255, (32, 32)).astype(np.uint8)
-        Image.fromarray(noise).save(site.folder / "images" / f"E{number}.png")
-    (site.folder / "labels.csv").write_text("\n".join(labels))
-    (site.folder / "images.csv").write_text("\n".join(images))
-    for stage in (ingest, index, cache, link):
-        stage(told(site))
-    return site
-
-
-def trained(site: Any, model_id: str, knows: float, digest: str | None = None) -> None:
-    """Commit a model and its embeddings, as training and embedding would.
-
-    `knows` is how clearly its embedding tells effusions: 0 not at all, 1 well.
-    """
-    row = {
-        "model_id": model_id,
-        "settings": "{}",
-        "manifest_version": 1,
-        "manifest_digest": "d",
-        "seed": 0,
-        "measures": "{}",
-        "path": f"models/{model_id}/model.safetensors",
-    }
-    bare = pa.schema([field for field in schemas.MODELS if field.name in row])
-    with Run(site.lake, "train", {}) as run:
-        table = run.stamped(pa.Table.from_pylist([row], bare), "f", digest or f"of {model_id}")
-        run.delete("models", pa.table({"model_id": [model_id]}))
-        run.append("models", table)
-        run.commit({})
-    embedded(site, model_id, knows)
-
-
-def embedded(site: Any, model_id: str, knows: float) -> None:
-    rows = manifest_images(site.lake, told(site)).rows
-    vectors = np.random.default_rng(len(model_id)).standard_normal((len(rows), 4))
-    vectors[:, 0] = 20 * knows * (2 * (rows["Effusion"] == 1) - 1) + vectors[:, 0]
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    table = pa.table(
-        {
-            "model_id": [model_id] * len(rows),
-            "image_id": pa.array(rows["image_id"], pa.string()),
-            "embedding": pa.array(list(vectors.astype(np.float32)), pa.list_(pa.float32())),
-        }
-    )
-    with Run(site.lake, "embed", {}) as run:
-        run.append("embeddings", run.stamped(table, "f", "h"))
-        run.commit({})
+from tests.pipeline.stages.linked_site import EXAMS, embedded, told, trained
 
 
 def current(site: Any) -> str:

@@ -92,7 +92,7 @@ def test_a_change_makes_stale_what_rests_on_it_and_a_run_recomputes_exactly_that
     assert stale(asked) == []
 
     asked = settings(road, evaluate={"k": 4}, train={"seed": 5})
-    assert why(asked, "train") == "the settings of [train] or [cache] have changed"
+    assert why(asked, "train") == "since manifest 1: settings of the model changed (seed)"
     assert stale(asked) == ["train", "embed", "evaluate"]
 
     folder = Path(road.folder) / "vocabulary"
