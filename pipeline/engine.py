@@ -1,4 +1,4 @@
-"""Fan-out inside a stage: one function over chunks, in order, on this machine's processes."""
+"""Fan-out inside a stage: one function over chunks, in order, on processes or a Dask cluster."""
 
 import os
 import threading
@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from typing import TypeVar
 
+from pipeline.dask_engine import map_on_cluster
+from pipeline.settings import EngineSettings
 from pipeline.user_error import UserError
 
 # Enough for the workers to go on while the caller checks and commits what came back.
@@ -26,20 +28,35 @@ def processes(workers: int) -> int:
     return workers or os.cpu_count() or 1
 
 
+def workers_of(engine: EngineSettings, *, many: bool) -> int | str:
+    """Return who computes the chunks: so many processes here, or the Dask scheduler's address.
+
+    Without `many` rows neither pays off, and the work is done in this process.
+    """
+    if not many:
+        return 1
+    return engine.scheduler if engine.kind == "dask" else processes(engine.workers)
+
+
 def map_chunks(
-    function: Callable[[Chunk], Result], chunks: Iterable[Chunk], workers: int
+    function: Callable[[Chunk], Result], chunks: Iterable[Chunk], workers: int | str
 ) -> Iterator[Result]:
     """Yield ``function(chunk)`` for each chunk, in order.
 
-    With one worker it runs here; otherwise in a pool of `workers` fresh processes, with at most
-    `_AHEAD` chunks a worker on their way, so that memory does not grow with the input. `function`
-    must be importable by name. No worker outlives the call, nor this process.
+    With one worker it runs here; otherwise in a pool of `workers` fresh processes or, where
+    `workers` is the address of a Dask scheduler, on its cluster, with at most `_AHEAD` chunks a
+    worker on their way, so that memory does not grow with the input. `function` must be importable
+    by name. No process of the pool outlives the call, nor this process.
 
     Raises
     ------
     UserError
-        A worker died, or has not answered for `PATIENCE` seconds.
+        A worker died, or has not answered for `PATIENCE` seconds; of a cluster, as
+        `pipeline.dask_engine.map_on_cluster` says.
     """
+    if isinstance(workers, str):
+        yield from map_on_cluster(function, chunks, workers, ahead=_AHEAD, patience=PATIENCE)
+        return
     if workers <= 1:
         yield from map(function, chunks)
         return

@@ -13,7 +13,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from pipeline.csv_cells import plain_table
-from pipeline.engine import map_chunks, processes
+from pipeline.engine import map_chunks, workers_of
 from pipeline.image_files import image_files
 from pipeline.images import ImageRules, UnusableImage, describe_image
 from pipeline.models import MODEL_FILE
@@ -58,7 +58,7 @@ def embed_image_files(
         metadata=metadata,
     )
     chunks = [names[at : at + IMAGES_A_CHUNK] for at in range(0, len(names), IMAGES_A_CHUNK)]
-    workers = processes(settings.engine.workers) if len(names) >= POOL_FROM else 1
+    workers = workers_of(settings.engine, many=len(names) >= POOL_FROM)
     decode = partial(_decode, root=root, rules=image_rules(settings.images), size=size)
     decoded = map_chunks(decode, chunks, workers)
     rejected: list[tuple[str, str]] = []

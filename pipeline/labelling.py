@@ -74,7 +74,7 @@ def label_chunk(reports: pa.Table, site: Path | None = None) -> tuple[pa.Table, 
 
 
 def label_chunks(
-    chunks: Iterable[pa.Table], workers: int, site: Path | None = None
+    chunks: Iterable[pa.Table], workers: int | str, site: Path | None = None
 ) -> Iterator[tuple[pa.Table, pa.Table]]:
     """Yield mentions and labels of each chunk, in order."""
     return map_chunks(partial(label_chunk, site=site), chunks, workers)

@@ -325,9 +325,24 @@ class GallerySettings(_Section):
 
 
 class EngineSettings(_Section):
-    """Fan-out inside a stage."""
+    """Fan-out inside a stage: label, index, cache, and embed --images."""
 
-    workers: int = Field(0, ge=0, description="Processes; 0 means one a core.")
+    kind: Literal["local", "dask"] = Field(
+        "local",
+        description="local: processes of this machine; dask: the workers of a cluster, which need "
+        "RadSim installed and see image files and the site's vocabulary under the same paths. "
+        "Report text travels to them: encrypt the connections (tls://) outside one machine.",
+    )
+    scheduler: str = Field(
+        "", description="Address of the Dask scheduler (kind = dask), such as tcp://host:8786."
+    )
+    workers: int = Field(0, ge=0, description="Processes of kind local; 0 means one a core.")
+
+    @model_validator(mode="after")
+    def _cluster_is_named(self) -> "EngineSettings":
+        if self.kind == "dask" and not self.scheduler:
+            raise ValueError("kind = dask needs scheduler, such as tcp://host:8786")
+        return self
 
 
 class ScheduleSettings(_Section):

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from data_contracts import schemas
 from pipeline.contracts import whole
-from pipeline.engine import map_chunks, processes
+from pipeline.engine import map_chunks, workers_of
 from pipeline.image_files import file_references
 from pipeline.images import UnusableImage
 from pipeline.images.pixel_cache import write_shard
@@ -54,7 +54,7 @@ def cache(settings: Settings, *, progress: Progress = silent, force: bool = Fals
         known = held.set_index("image_id")["pixel_digest"]
         same = usable["image_id"].map(known) == usable["pixel_digest"]
         stale = usable if force else usable[~same]
-        workers = processes(settings.engine.workers) if len(stale) >= POOL_FROM else 1
+        workers = workers_of(settings.engine, many=len(stale) >= POOL_FROM)
         pseudonymiser = Pseudonymiser.of(settings)
         seal = PathSeal(pseudonymiser)
         failed = _decode_and_commit(run, stale, folder, size, workers, progress, seal)
@@ -75,7 +75,7 @@ def _decode_and_commit(
     images: pd.DataFrame,
     folder: Path,
     size: int,
-    workers: int,
+    workers: int | str,
     progress: Progress,
     seal: PathSeal,
 ) -> dict[str, str]:

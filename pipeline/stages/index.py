@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from data_contracts import schemas
 from pipeline.contracts import checked
-from pipeline.engine import map_chunks, processes
+from pipeline.engine import map_chunks, workers_of
 from pipeline.image_files import file_references, image_files
 from pipeline.images import ImageRules, describe_image
 from pipeline.lake import Lake
@@ -126,7 +126,7 @@ def _described(
     """
     paths = list(files["path"])
     chunks = [paths[at : at + FILES_A_CHUNK] for at in range(0, len(paths), FILES_A_CHUNK)]
-    workers = processes(settings.engine.workers) if len(paths) >= POOL_FROM else 1
+    workers = workers_of(settings.engine, many=len(paths) >= POOL_FROM)
     rows: list[dict[str, Any]] = []
     for part in map_chunks(partial(_describe, rules=rules), chunks, workers):
         rows += part

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.engine import workers_of
 from pipeline.label_commit import commit_labels
 from pipeline.labelling import (
+    POOL_FROM,
     label_chunks,
     label_scheme,
-    labelling_processes,
     prevalence,
     rule_labeler,
 )
@@ -197,7 +198,7 @@ def _label_and_commit(
     waiting: list[tuple[pa.Table, pa.Table]] = []
     labelled = 0
     anew = plan.anew
-    several = labelling_processes(settings.engine.workers, plan.stale)
+    several = workers_of(settings.engine, many=plan.stale >= POOL_FROM)
     findings = rule_labeler(settings.label.vocabulary).vocabulary.finding_ids
     for mentions, labels in label_chunks(chunks(), several, settings.label.vocabulary):
         waiting.append((mentions, labels))
