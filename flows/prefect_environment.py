@@ -17,8 +17,10 @@ ENVIRONMENT = {
     # Where no server is named, Prefect starts one for the run; 20 s by default are too few.
     "PREFECT_SERVER_EPHEMERAL_ENABLED": "true",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-    # Old runs and events go; by default runs are kept for ever.
+    # Old runs go after 30 days, events after 7; the lake's own ledger is kept for ever.
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(30 * 24 * 60 * 60),
+    "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P7D",
     # The summary is in memory and needs no file.
     "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
 }

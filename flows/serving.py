@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from flows.left_runs import take_up_left_runs
 from flows.local_server import local_server
 from flows.prefect_environment import set_environment
 from flows.settings_request import SettingsRequest
@@ -21,7 +22,9 @@ def serve_road(request: SettingsRequest) -> None:
 
     Schedules and the history of runs are in the lake's state folder. A run that falls due while
     nothing serves is carried out when it starts again. A run that is stopped half-way is marked
-    as cancelled; since a stage commits all or nothing, the next run continues its work.
+    as cancelled; since a stage commits all or nothing, the next run continues its work. Runs whose
+    processes died with the server (kill, power cut) are marked as crashed at the next start and
+    started anew.
 
     Raises
     ------
@@ -56,6 +59,7 @@ def serve_road(request: SettingsRequest) -> None:
 
 async def _carry_out(served: list["RunnerDeployment"], told: str) -> None:
     """Register the deployments, say so, and carry out their runs until a signal says stop."""
+    from prefect.client.orchestration import get_client
     from prefect.runner import Runner
 
     stop = asyncio.Event()
@@ -65,6 +69,10 @@ async def _carry_out(served: list["RunnerDeployment"], told: str) -> None:
     runner = Runner(name="radsim", pause_on_shutdown=False, limit=1)
     for deployment in served:
         await runner.aadd_deployment(deployment)
+    async with get_client() as client:
+        left = await take_up_left_runs(client)
+    if left:
+        typer.echo(f"{left} runs were broken off with the last server; their work is taken up")
     running = asyncio.create_task(runner.start())
     while not runner.started and not running.done():
         await asyncio.sleep(0.05)

@@ -76,6 +76,9 @@ class DropFolder:
                     yield from self._batches_of(file, source)
                     self.read += 1
             except SourceError as error:
+                if not self.folder.is_dir():
+                    # Not this file is at fault: the share is gone.
+                    raise
                 first_failure = first_failure or error
                 self.unreadable += 1
                 place = f"{source} {printable(file.name)}"

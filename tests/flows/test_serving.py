@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from flows.local_server import local_server
+from pipeline.road import STAGES
 from pipeline.user_error import UserError
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
@@ -88,7 +89,7 @@ def test_a_cron_deployment_yields_scheduled_runs_and_stopping_is_clean(
     assert all(run["expected_start_time"][11:16] == "02:00" for run in runs)
     assert all(run["parameters"] == {"config": str(lake_settings)} for run in runs)
     assert len({run["deployment_id"] for run in runs}) == 1
-    assert len(_ask(port, "deployments")) == 9
+    assert len(_ask(port, "deployments")) == len(STAGES) + 1
 
     served.send_signal(signal.SIGINT)
     rest = served.stdout.read()
