@@ -81,19 +81,27 @@ def hl7_codes() -> dict[str, Any]:
 
 
 def _orders(message: Any) -> Iterator[dict[str, list[Any]]]:
-    """Yield, a request (OBR), the segments that belong to it by name; the patient's to all."""
+    """Yield, a request (OBR), the segments that belong to it by name.
+
+    A patient's segments (PID and what follows it) belong to the requests up to the next PID, an ORC
+    to the one request that follows it.
+    """
     about: dict[str, list[Any]] = {}
     group: dict[str, list[Any]] | None = None
     for segment in message:
         name = str(segment[0])
+        if group is not None and name in ("PID", "ORC", "OBR"):
+            yield group
+            group = None
+        if name == "PID":
+            about = {kept: about[kept] for kept in about if kept == "MSH"}
         if name == "OBR":
-            if group is not None:
-                yield group
-            group = {"OBX": []}
-        (about if group is None else group).setdefault(name, []).append(segment)
-        if group is not None:
-            for kept, segments in about.items():
-                group.setdefault(kept, segments)
+            group = {**about, "OBR": [segment], "OBX": []}
+            about.pop("ORC", None)
+        elif group is None:
+            about[name] = [segment]
+        elif name == "OBX":
+            group["OBX"].append(segment)
     if group is not None:
         yield group
 

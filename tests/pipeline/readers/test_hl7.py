@@ -130,6 +130,20 @@ def test_each_request_of_a_message_is_a_report_and_its_place_can_be_named():
     ]
 
 
+def test_each_patient_of_a_message_keeps_their_own_reports():
+    other = "PID|1||67890^^^HOSP^MR||ROE^JANE"
+    orders = ["ORC|RE|P1|O1", obr("A1"), obx("No effusion."), "ORC|RE|P2|O2", obr("A2")]
+    data = message(*orders, obx("Effusion."), other, obr("A3"), obx("Clear."))
+    reports = parse_message(data, ColumnMapping())
+    assert [(r.exam_id, r.patient_id, r.site) for r in reports] == [
+        ("A1", "12345", "NORTH"),
+        ("A2", "12345", "NORTH"),
+        ("A3", "67890", "NORTH"),
+    ]
+    by_order = parse_message(data, ColumnMapping(exam_id="ORC-3"))
+    assert [r.exam_id for r in by_order] == ["O1", "O2", None]
+
+
 @pytest.mark.parametrize("ending", ["\r", "\n", "\r\n"])
 def test_files_and_batches_with_any_line_end_framed_or_gzipped(tmp_path, ending):
     texts = ["No effusion.", "", "Effusion."]
