@@ -224,7 +224,10 @@ class Lake:
         dataset = self.dataset(name, version)
         declared = schemas.FIXED.get(name)
         if dataset is None:
-            empty = (declared or schemas.labels(())).empty_table()
+            # Which findings there would be, only the caller knows.
+            bare = schemas.labels(())
+            found = [column for column in columns or () if column not in bare.names]
+            empty = (declared or schemas.labels(found)).empty_table()
             return empty.select(columns) if columns is not None else empty
         with self.reached(name):
             table = dataset.to_table(columns=columns, filter=where)

@@ -74,6 +74,12 @@ def test_a_retracted_report_loses_its_labels(site: Any) -> None:
     assert set(site.column("mentions", "exam_id")) == {"E1"}
 
 
+def test_a_first_delivery_of_retracted_reports_alone_is_no_error(site: Any) -> None:
+    site.deliver([{"exam_id": "E1", "text": "", "status": "retracted"}])
+    ingest(site.settings())
+    assert label(site.settings()).counts["labelled"] == 0
+
+
 def test_force_labels_all_again(site: Any) -> None:
     ingest(site.settings())
     label(site.settings())
