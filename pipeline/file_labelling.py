@@ -115,7 +115,10 @@ class _Read:
             self.rejected.append(batch.rejected.select(_REJECTED))
             if batch.reports.num_rows:
                 hashes = pa.array(text_hashes(batch.reports["sections"]))
-                self.versions.append(versions(batch.reports.append_column("content_hash", hashes)))
+                reports = batch.reports.append_column("content_hash", hashes)
+                if batch.told_at is not None:
+                    reports = reports.append_column("told_at", batch.told_at)
+                self.versions.append(versions(reports))
                 yield batch.reports.select(["exam_id", "sections"])
 
 
