@@ -58,7 +58,8 @@ def small_disk(hospital: Any) -> Iterator[Any]:
     try:
         yield mount
     finally:
-        subprocess.run(["umount", str(hospital.lake)], check=True)
+        # Lazily: a thread of Arrow may still hold a file it has read.
+        subprocess.run(["umount", "--lazy", str(hospital.lake)], check=True)
         shutil.rmtree(kept)
 
 
