@@ -9,10 +9,12 @@ CRASHED = "its process ended before it did; a stage commits all or nothing, so n
 
 
 async def take_up_left_runs(client: "PrefectClient") -> int:
-    """Mark runs that stand as running, and start each of their deployments once more.
+    """Mark runs that stand as running, and start their deployments once more.
 
-    To be called before a runner starts: since one server at a time serves a lake, whatever stands
-    as running then has no process. The new run has the parameters of the one that crashed.
+    To be called before a runner starts, on the server of one lake alone: whatever stands as running
+    there has lost its runner. A new run has the parameters of the one that crashed; of runs with
+    the same ones one is started. Where a flow's process has outlived its runner, the lake's lock
+    refuses the new run in a line, and the next one continues.
 
     Returns
     -------
@@ -32,15 +34,17 @@ async def take_up_left_runs(client: "PrefectClient") -> int:
             state=FlowRunFilterState(type=FlowRunFilterStateType(any_=unfinished))
         )
     )
-    taken_up = set()
+    taken_up: list[tuple[object, dict[str, object]]] = []
     for run in left:
         await client.set_flow_run_state(run.id, Crashed(message=CRASHED), force=True)
         # A flow that runs inside another one is started by that one.
         started_by_another = run.parent_task_run_id is not None
         cancelled = run.state is not None and run.state.type == StateType.CANCELLING
         deployment = run.deployment_id
-        if deployment and deployment not in taken_up and not (started_by_another or cancelled):
-            taken_up.add(deployment)
+        if deployment is None or started_by_another or cancelled:
+            continue
+        if (deployment, run.parameters) not in taken_up:
+            taken_up.append((deployment, run.parameters))
             await client.create_flow_run_from_deployment(
                 deployment, parameters=run.parameters, idempotency_key=f"{run.id}-again"
             )

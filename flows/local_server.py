@@ -24,8 +24,8 @@ def api_url(port: int) -> str:
 
 
 @contextmanager
-def local_server(port: int, log: Path) -> Iterator[str]:
-    """Start the server, wait until it answers, yield its API's address, and stop it at the end.
+def local_server(port: int, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Start the server, wait until it answers, yield its process, and stop it at the end.
 
     The environment must be set (`flows.prefect_environment.set_environment`). What the server
     prints goes to `log`.
@@ -50,7 +50,7 @@ def local_server(port: int, log: Path) -> Iterator[str]:
         )
     try:
         _wait_until_healthy(process, port, log)
-        yield api_url(port)
+        yield process
     finally:
         _stop(process)
 

@@ -2,16 +2,18 @@
 
 import asyncio
 import signal
+import subprocess
 from types import FrameType
 from typing import TYPE_CHECKING
 
 import typer
 
 from flows.left_runs import take_up_left_runs
-from flows.local_server import local_server
+from flows.local_server import api_url, local_server
 from flows.prefect_environment import set_environment
 from flows.settings_request import SettingsRequest
 from pipeline.lake import Lake
+from pipeline.user_error import UserError
 
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
@@ -39,26 +41,34 @@ def serve_road(request: SettingsRequest) -> None:
     # Also a plain `kill` must stop the server in an orderly way.
     signal.signal(signal.SIGTERM, _interrupt)
     typer.echo("starting Prefect's server, which takes half a minute ...")
-    with local_server(settings.schedule.port, log) as api_url:
-        set_environment(state, api_url)
+    port = settings.schedule.port
+    with local_server(port, log) as server:
+        set_environment(state, api_url(port))
 
         from flows.deployments import deployments
 
         served = deployments(request.config, settings.schedule)
         when = f"at «{settings.schedule.cron}» ({settings.schedule.timezone})"
         told = [
-            f"server: {api_url.removesuffix('/api')} (log: {log})",
+            f"server: {api_url(port).removesuffix('/api')} (log: {log})",
             f"the road runs {when if settings.schedule.cron else 'on demand; no schedule is set'}",
             "deployments: " + ", ".join(f"{d.flow_name}/{d.name}" for d in served),
             "Ctrl-C stops it; what falls due meanwhile runs when it starts again",
         ]
-        asyncio.run(_carry_out(served, "\n".join(told)))
+        asyncio.run(_carry_out(served, "\n".join(told), server))
+        if server.poll() is not None:
+            raise UserError(f"Prefect's server has ended; its log is {log}; serve again")
         typer.echo("stopping ...")
     typer.echo("stopped")
 
 
-async def _carry_out(served: list["RunnerDeployment"], told: str) -> None:
-    """Register the deployments, say so, and carry out their runs until a signal says stop."""
+async def _carry_out(
+    served: list["RunnerDeployment"], told: str, server: "subprocess.Popen[bytes]"
+) -> None:
+    """Register the deployments, say so, and carry out their runs.
+
+    Until a signal says stop, or the server ends: without it no run would be told of or begun.
+    """
     from prefect.client.orchestration import get_client
     from prefect.runner import Runner
 
@@ -79,12 +89,22 @@ async def _carry_out(served: list["RunnerDeployment"], told: str) -> None:
     # Once more, since the runner's start sets a handler of its own.
     _on_signals(stop)
     typer.echo(told)
-    waiting = asyncio.create_task(stop.wait())
-    await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
+    waiting = {asyncio.create_task(stop.wait()), asyncio.create_task(_ended(server))}
+    await asyncio.wait({running, *waiting}, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
+    if server.poll() is not None:
+        running.cancel()
+        return
     if not running.done():
         await runner.astop()
     await running
+
+
+async def _ended(process: "subprocess.Popen[bytes]") -> None:
+    """Wait until a process ends."""
+    while process.poll() is None:
+        await asyncio.sleep(1)
 
 
 def _on_signals(stop: asyncio.Event) -> None:

@@ -5,7 +5,6 @@ their ids, hashes and dates are held, until it is known which version of each ex
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,23 +18,12 @@ from pipeline.amendments import CONFLICT, VERSION_COLUMNS, decide_all, versions,
 from pipeline.contracts import checked
 from pipeline.lake_run import Run
 from pipeline.quarantine import file_away, rejected_rows, release
-from pipeline.scratch import scratch_folder
 
 ROWS_A_CHECK = 50_000
 
 if TYPE_CHECKING:
     from pipeline.date_shift import DateShift
     from pipeline.passing_labels import PassingLabels
-
-
-@contextmanager
-def waiting_room(run: Run) -> Iterator[Path]:
-    """Give a folder, for this user alone, where a delivery's rows wait; it ends with the block.
-
-    What a run that was killed left there (report text) is removed first.
-    """
-    with scratch_folder(run.lake, "intake") as folder:
-        yield folder
 
 
 class Delivery:
@@ -50,7 +38,7 @@ class Delivery:
     source
         The name of what was read.
     folder
-        A temporary folder for rows that wait.
+        A scratch folder of this user alone, for rows that wait: they hold report text.
     rows_an_exam
         How many consecutive rows make one exam (one report; one state a class).
     passing

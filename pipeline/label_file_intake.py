@@ -5,11 +5,12 @@ import hashlib
 import numpy as np
 import pyarrow as pa
 
-from pipeline.delivery import Delivery, waiting_room
+from pipeline.delivery import Delivery
 from pipeline.labelling import label_scheme
 from pipeline.lake_run import Run
 from pipeline.pseudonyms import Pseudonymiser
 from pipeline.readers import read_label_file
+from pipeline.scratch import scratch_folder
 from pipeline.settings import Settings
 from pipeline.stage_summary import Progress
 
@@ -26,7 +27,7 @@ def take_in_label_file(
     assert settings.label_file.path is not None
     scheme = label_scheme(settings.manifest.scheme, settings.label.vocabulary)
     size = len(scheme.classes)
-    with waiting_room(run) as folder:
+    with scratch_folder(run.lake, "intake") as folder:
         source = settings.label_file.path.name
         delivery = Delivery(run, "file_labels", source, folder, rows_an_exam=size)
         for batch in read_label_file(

@@ -3,8 +3,7 @@
 import json
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version as installed_version
 from types import TracebackType
@@ -15,17 +14,17 @@ import pyarrow.compute as pc
 from filelock import FileLock, Timeout
 
 from data_contracts import schemas
+from pipeline.delta_commit import alone, commit_rows, overtaken, without_retry
 from pipeline.lake import Lake
 from pipeline.lake_failures import refuse_lost_ledger
-from pipeline.layout import LAYOUT, TABLE_PROPERTIES
+from pipeline.layout import LAYOUT
 from pipeline.stage_summary import StageSummary
 from pipeline.user_error import UserError
 
 if TYPE_CHECKING:
-    from deltalake import CommitProperties, DeltaTable
+    from deltalake import DeltaTable
 
 
-_ROW_GROUP = 50_000  # rows
 _CLOCK_MAY_LAG = timedelta(hours=1)
 
 
@@ -147,13 +146,13 @@ class Run:
         table = self._table(name)
         assert table is not None
         same = " AND ".join(f'row."{column}" = key."{column}"' for column in keys.column_names)
-        with self._alone(name):
+        with alone(self.lake, name):
             table.merge(
                 keys,
                 predicate=same,
                 source_alias="key",
                 target_alias="row",
-                commit_properties=_without_retry(),
+                commit_properties=without_retry(),
             ).when_matched_delete().execute()
         self.outputs[name] = table.version()
 
@@ -163,9 +162,9 @@ class Run:
         assert table is not None
         if properties.items() <= table.metadata().configuration.items():
             return
-        with self._alone():
+        with alone(self.lake):
             table.alter.set_table_properties(
-                properties, raise_if_not_exists=False, commit_properties=_without_retry()
+                properties, raise_if_not_exists=False, commit_properties=without_retry()
             )
         self.outputs[name] = table.version()
 
@@ -184,7 +183,7 @@ class Run:
         ledger = self.lake.table_if_any("runs")
         before = self._ledger.version() if self._ledger else None
         if (ledger.version() if ledger else None) != before:
-            raise self._overtaken()
+            raise overtaken(self.lake)
 
     def note(self, **told: Any) -> None:
         """Tell the ledger of a change that is no table's, such as releases withdrawn."""
@@ -193,13 +192,13 @@ class Run:
 
     def rewrite_ledger(self, rows: pa.Table) -> None:
         """Replace the ledger's rows; what they say of versions must stay."""
-        self._ledger = self._commit_to("runs", self._ledger, rows, mode="overwrite")
+        self._ledger = commit_rows(self.lake, "runs", self._ledger, rows, mode="overwrite")
 
     def compact_ledger(self) -> None:
         """Make the ledger's files few; its rows stay."""
         if self._ledger is not None:
-            with self._alone():
-                self._ledger.optimize.compact(commit_properties=_without_retry())
+            with alone(self.lake):
+                self._ledger.optimize.compact(commit_properties=without_retry())
 
     @property
     def changed(self) -> bool:
@@ -234,7 +233,7 @@ class Run:
             "committed_at": datetime.now(UTC),
         }
         ledger = pa.Table.from_pylist([row], schema=schemas.RUNS)
-        self._ledger = self._commit_to("runs", self._ledger, ledger, mode="append")
+        self._ledger = commit_rows(self.lake, "runs", self._ledger, ledger, mode="append")
 
     def summary(
         self,
@@ -274,7 +273,7 @@ class Run:
         table = self._table(name)
         if not self._has_rows(name):
             mode = "overwrite"
-        table = self._tables[name] = self._commit_to(name, table, rows, mode)
+        table = self._tables[name] = commit_rows(self.lake, name, table, rows, mode)
         self.outputs[name] = table.version()
 
     def _has_rows(self, name: str) -> bool:
@@ -287,82 +286,10 @@ class Run:
             current = self.current.get(name)
             table = self.lake.table_if_any(name) if current is None else self.lake.table(name)
             if table is not None and current is not None and table.version() != current:
-                with self._alone(name):
-                    table.restore(current, commit_properties=_without_retry())
+                with alone(self.lake, name):
+                    table.restore(current, commit_properties=without_retry())
             self._tables[name] = table
         return self._tables[name]
-
-    def _commit_to(
-        self,
-        name: str,
-        table: "DeltaTable | None",
-        rows: pa.Table | pa.RecordBatchReader,
-        mode: Literal["append", "overwrite"],
-    ) -> "DeltaTable":
-        """Commit on top of the table's version as given, None for a table to be made."""
-        from deltalake import WriterProperties, write_deltalake
-
-        # Writing and scanning hold a row group or two: theirs, not the table's, is the memory.
-        properties = WriterProperties(max_row_group_size=_ROW_GROUP)
-        with self._alone():
-            if table is None:
-                if self.lake.table_if_any(name) is not None:
-                    raise self._overtaken()
-                write_deltalake(
-                    self.lake.table_uri(name),
-                    rows,
-                    mode="error",
-                    configuration=dict(TABLE_PROPERTIES),
-                    storage_options=self.lake.storage_options,
-                    writer_properties=properties,
-                    commit_properties=_without_retry(),
-                )
-                return self.lake.table(name, version=0)
-            if mode == "overwrite":
-                write_deltalake(
-                    table,
-                    rows,
-                    mode="overwrite",
-                    schema_mode="overwrite",
-                    writer_properties=properties,
-                    commit_properties=_without_retry(),
-                )
-            else:
-                write_deltalake(
-                    table,
-                    rows,
-                    mode="append",
-                    writer_properties=properties,
-                    commit_properties=_without_retry(),
-                )
-        return table
-
-    @contextmanager
-    def _alone(self, reading: str | None = None) -> Iterator[None]:
-        """Tell the user when another run has written what this one is writing.
-
-        `reading` names the table whose rows are read on the way.
-        """
-        from deltalake.exceptions import CommitFailedError
-
-        try:
-            with self.lake.reached(reading):
-                yield
-        except CommitFailedError:
-            raise self._overtaken() from None
-
-    def _overtaken(self) -> UserError:
-        return UserError(
-            f"{self.lake.root}: another run has written this lake meanwhile, so this one was not "
-            "committed; run it again when no other runs"
-        )
-
-
-def _without_retry() -> "CommitProperties":
-    """Return what makes a commit fail, not move on, where its version is taken already."""
-    from deltalake import CommitProperties
-
-    return CommitProperties(max_commit_retries=0)
 
 
 def _column(value: str | pa.Array | pa.ChunkedArray, rows: int) -> pa.Array | pa.ChunkedArray:

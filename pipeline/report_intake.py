@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from data_contracts import schemas
 from pipeline.contracts import whole
 from pipeline.date_shift import DateShift
-from pipeline.delivery import Delivery, waiting_room
+from pipeline.delivery import Delivery
 from pipeline.drop_folder import DropFolder
 from pipeline.lake_run import Run
 from pipeline.passing_labels import PassingLabels
@@ -16,6 +16,7 @@ from pipeline.pseudonyms import Pseudonymiser
 from pipeline.readers import read_reports
 from pipeline.readers.column_mapping import ColumnMapping
 from pipeline.readers.report_source import COLLECTIONS, folder_files, report_format
+from pipeline.scratch import scratch_folder
 from pipeline.settings import ReportSettings, Settings
 from pipeline.stage_summary import Progress
 from pipeline.veiled_names import veiled_errors, veiled_references
@@ -43,7 +44,7 @@ def take_in_reports(
     gold: list[pa.Table] = []
     shift = DateShift(pseudonymiser) if settings.privacy.shift_dates else None
     drop = _drop_folder(run, source_of, pseudonymiser, force)
-    with waiting_room(run) as folder, veiled_errors(source_of.path, pseudonymiser):
+    with scratch_folder(run.lake, "intake") as folder, veiled_errors(source_of.path, pseudonymiser):
         passing = None
         if settings.privacy.keep_text == "none":
             passing = PassingLabels(run, folder, settings.label.vocabulary, force=force)

@@ -72,7 +72,7 @@ class _Look:
         self.settings = settings
         self.runs = finished_runs(lake)
         self.current = lake.versions()
-        self.release = releases(lake)[-1] if releases(lake) else None
+        self.release = next(reversed(releases(lake)), None)
 
     def version(self, table: str) -> str:
         """Return a table with its current version, empty where there is none."""

@@ -5,14 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.parsers.expat import ExpatError
 
-import pyarrow as pa
-
 from pipeline.readers.delimited_rows import opened_bytes
-from pipeline.readers.openi_document import DoctypeError, OpeniDocument, parse_openi
-from pipeline.readers.rejected_rows import RejectedRow, rejected_table
-from pipeline.readers.report_batch import GOLD, REPORTS, ReportBatch
-from pipeline.readers.report_rules import DEFAULT_STATUS, MAX_REPORT_CHARACTERS
-from pipeline.readers.row_chunk import CHARACTERS, ROWS
+from pipeline.readers.openi_document import DoctypeError, parse_openi
+from pipeline.readers.parsed_report import Fault, ParsedReport, parsed_batches
+from pipeline.readers.report_batch import ReportBatch
+from pipeline.readers.report_rules import DEFAULT_STATUS
 from pipeline.readers.source_error import EmptySourceError, printable, source_errors
 
 # The largest document of the collection has 9 kB.
@@ -30,8 +27,6 @@ _NAMES = {
 
 # Name inside the source, and the bytes, or None for a file that is too large to be one report.
 Document = tuple[str, bytes | None]
-# The place of a document, and what it says, or the exam's id if known, the broken rule and reason.
-Judged = tuple[str, OpeniDocument | tuple[str | None, str, str]]
 
 
 def read_openi(path: Path, source: str) -> Iterator[ReportBatch]:
@@ -48,19 +43,11 @@ def read_openi(path: Path, source: str) -> Iterator[ReportBatch]:
         If the archive is damaged or there is no XML in it.
     """
     documents = _in_folder(path) if path.is_dir() else _in_file(path)
-    judged = ((printable(name), len(data or b""), _judged(data)) for name, data in documents)
+    found = ((printable(name), _report(data)) for name, data in documents)
     empty = True
-    batch: list[Judged] = []
-    size = 0
-    for name, n_bytes, found in judged:
+    for batch in parsed_batches(found, source):
         empty = False
-        batch.append((name, found))
-        size += n_bytes
-        if len(batch) >= ROWS or size >= CHARACTERS:
-            yield _batch(batch, source)
-            batch, size = [], 0
-    if batch:
-        yield _batch(batch, source)
+        yield batch
     if empty:
         raise EmptySourceError(f"{printable(path)}: holds no .xml file; check the path")
 
@@ -105,49 +92,23 @@ def _content(file: Path) -> bytes | None:
     return file.read_bytes() if file.stat().st_size <= MAX_DOCUMENT_BYTES else None
 
 
-def _batch(documents: list[Judged], source: str) -> ReportBatch:
-    reports: list[tuple] = []
-    codes: list[tuple] = []
-    rejected: list[RejectedRow] = []
-    for reference, found in documents:
-        if isinstance(found, OpeniDocument):
-            sections = [
-                {"kind": kind, "text": text}
-                for kind, text in zip(found.kinds, found.texts, strict=True)
-            ]
-            exam_id = found.exam_id
-            reports.append((exam_id, None, None, None, DEFAULT_STATUS, sections, source, reference))
-            unique = dict.fromkeys(found.codes)
-            codes.extend((exam_id, coding, code, source, reference) for coding, code in unique)
-        else:
-            rejected.append(RejectedRow(found[0], reference, *found[1:]))
-    return ReportBatch(_table(reports, REPORTS), rejected_table(rejected), _table(codes, GOLD))
-
-
-def _judged(data: bytes | None) -> OpeniDocument | tuple[str | None, str, str]:
-    """Return the document, or the exam's id if known, the rule that is broken, and the reason."""
+def _report(data: bytes | None) -> ParsedReport | Fault:
     if data is None:
-        return None, "file_too_large", f"more than {MAX_DOCUMENT_BYTES:,} bytes; is it one report?"
+        reason = f"more than {MAX_DOCUMENT_BYTES:,} bytes; is it one report?"
+        return Fault("file_too_large", reason)
     try:
         document = parse_openi(data)
     except ExpatError:
-        return None, "xml_malformed", "not well-formed XML; copy the file again"
+        return Fault("xml_malformed", "not well-formed XML; copy the file again")
     except (DoctypeError, ValueError, LookupError):
-        return None, "xml_doctype", "declares a document type or an encoding that is not read"
-    document.exam_id = (document.exam_id or "").strip() or None
-    if document.exam_id is None:
-        return None, "exam_id_missing", "no <uId id=...>"
-    if not document.texts:
-        return document.exam_id, "report_empty", "no text in any AbstractText"
-    if sum(map(len, document.texts)) > MAX_REPORT_CHARACTERS:
-        reason = f"more than {MAX_REPORT_CHARACTERS:,} characters; is it one report?"
-        return document.exam_id, "report_too_long", reason
-    return document
-
-
-def _table(rows: list[tuple], schema: pa.Schema) -> pa.Table:
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(schema)
-    return pa.table(
-        [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)],
-        schema=schema,
+        reason = "declares a document type or an encoding that is not read"
+        return Fault("xml_doctype", reason)
+    return ParsedReport(
+        exam_id=(document.exam_id or "").strip() or None,
+        patient_id=None,
+        exam_time=None,
+        site=None,
+        status=DEFAULT_STATUS,
+        sections=tuple(zip(document.kinds, document.texts, strict=True)),
+        codes=tuple(document.codes),
     )

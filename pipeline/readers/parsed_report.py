@@ -18,7 +18,8 @@ class ParsedReport:
     """What a message or file says of one exam.
 
     `sections` are pairs of kind and text, `status` one of final, amended, retracted. `told_at` is
-    when the sender told it, which orders two versions of one exam that nothing else orders.
+    when the sender told it, which orders two versions of one exam that nothing else orders. `codes`
+    are the human codes that stand beside the report, pairs of coding and code.
     """
 
     exam_id: str | None
@@ -28,6 +29,7 @@ class ParsedReport:
     status: str
     sections: tuple[tuple[str, str], ...]
     told_at: datetime | None = None
+    codes: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,21 +88,33 @@ def _batch(found: list[Found], source: str) -> ReportBatch:
         for ref, fault in found
         if isinstance(fault, Fault)
     ]
-    columns = [
-        [report.exam_id for _, report in reports],
-        [report.patient_id for _, report in reports],
-        [report.exam_time for _, report in reports],
-        [report.site for _, report in reports],
-        [report.status for _, report in reports],
-        [
-            [{"kind": kind, "text": text} for kind, text in report.sections or (("body", ""),)]
-            for _, report in reports
-        ],
-        [source] * len(reports),
-        [ref for ref, _ in reports],
+    codes = [
+        (report.exam_id, coding, code, source, ref)
+        for ref, report in reports
+        for coding, code in dict.fromkeys(report.codes)
     ]
-    table = pa.table(
-        [pa.array(c, field.type) for c, field in zip(columns, REPORTS, strict=True)], schema=REPORTS
-    )
+    rows = [
+        (
+            report.exam_id,
+            report.patient_id,
+            report.exam_time,
+            report.site,
+            report.status,
+            [{"kind": kind, "text": text} for kind, text in report.sections or (("body", ""),)],
+            source,
+            ref,
+        )
+        for ref, report in reports
+    ]
     told_at = pa.array([report.told_at for _, report in reports], TIMESTAMP)
-    return ReportBatch(table, rejected_table(rejected), GOLD.empty_table(), told_at)
+    return ReportBatch(
+        _table(rows, REPORTS), rejected_table(rejected), _table(codes, GOLD), told_at
+    )
+
+
+def _table(rows: list[tuple], schema: pa.Schema) -> pa.Table:
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(schema)
+    return pa.table(
+        [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)],
+        schema=schema,
+    )

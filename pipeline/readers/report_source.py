@@ -92,7 +92,11 @@ def report_format(path: Path) -> str:
         If it cannot be told, or a folder holds files of several formats.
     """
     if path.is_dir():
-        formats = {found for file in folder_files(path) if (found := _by_ending(file))}
+        files = folder_files(path)
+        formats = {found for file in files if (found := _by_ending(file))}
+        lines = next((file for file in files if _by_ending(file) == "jsonl"), None)
+        if lines is not None and _is_bulk_fhir(lines):
+            formats = formats - {"jsonl"} | {"fhir"}
         if not formats and next(path.rglob("*.xml"), None):
             formats = {"openi"}
         if not formats and next(path.rglob("p*/s*.txt"), None):
@@ -104,18 +108,26 @@ def report_format(path: Path) -> str:
             f"{printable(path)}: holds {found} of {', '.join(REPORT_FORMATS)}; "
             "name the format with --format or reports.format"
         )
-    return _by_ending(path) or _by_content(path)
+    format = _by_ending(path)
+    if format == "jsonl" and _is_bulk_fhir(path):
+        return "fhir"
+    return format or _by_content(path)
 
 
 def folder_files(folder: Path, format: str | None = None) -> list[Path]:
-    """Return the files of a folder by name; hidden ones and markers such as _SUCCESS are none."""
+    """Return the files of a folder by name; hidden ones and markers such as _SUCCESS are none.
+
+    With a format, those whose ending is of it; no file is opened.
+    """
+    # FHIR's bulk exports end as JSON Lines do.
+    endings = {format, "jsonl"} if format == "fhir" else {format}
     with source_errors(folder):
         return sorted(
             file
             for file in folder.iterdir()
             if file.is_file()
             and not file.name.startswith((".", "_"))
-            and (format is None or _by_ending(file) == format)
+            and (format is None or _by_ending(file) in endings)
         )
 
 
@@ -124,15 +136,17 @@ def _by_ending(path: Path) -> str | None:
     for format, endings in ENDINGS.items():
         bare = name.removesuffix(".gz") if format in TEXT_FORMATS else name
         if name.endswith(endings) or bare.endswith(endings):
-            return "fhir" if format == "jsonl" and _is_bulk_fhir(path) else format
+            return format
     return None
 
 
 def _is_bulk_fhir(path: Path) -> bool:
-    """Whether a file of JSON Lines holds FHIR resources, as bulk exports do."""
-    with source_errors(path), opened_bytes(path) as stream:
-        first_line: bytes = stream.readline(SNIFFED_BYTES)
-    return b'"resourceType"' in first_line
+    """Whether a file of JSON Lines holds FHIR resources; of a damaged one its reader tells."""
+    try:
+        with source_errors(path), opened_bytes(path) as stream:
+            return b'"resourceType"' in stream.readline(SNIFFED_BYTES)
+    except SourceError:
+        return False
 
 
 def _by_content(path: Path) -> str:

@@ -1,8 +1,8 @@
 """What a lake holds, without what differs from one run to the next: for comparing two roads.
 
 Left out or replaced are run ids, times, seconds, and what is derived from them: a release's file
-names its run, so its digest, and with it the ids of models, differ; releases and models are
-numbered instead. Table versions differ too, since a run that died leaves versions that nobody
+names its run, so its digest, and with it the ids and files of models, differ; releases and models
+are numbered instead. Table versions differ too, since a run that died leaves versions that nobody
 names. Vectors, weights, pixels and figures must be equal to the last bit.
 """
 
@@ -25,7 +25,14 @@ from pipeline.models import (
 from pipeline.settings import Settings
 
 PROVENANCE = ["run_id", "committed_at"]
-_NAMED_BY_DIGEST = ("model_id", "manifest_digest", "path", "source")
+_NAMED_BY_DIGEST = (
+    "model_id",
+    "compared_with",
+    "model_digest",
+    "manifest_digest",
+    "path",
+    "source",
+)
 
 
 def contents(settings: Settings) -> dict[str, list[str]]:
@@ -65,7 +72,8 @@ def _names(lake: Lake) -> dict[str, str]:
     for model in lake.read("models").to_pylist():
         trained_on = names[model["manifest_digest"]]
         names[model["model_id"]] = f"model of {trained_on}"
-        names[f"models/{model['model_id']}/{MODEL_FILE}"] = f"file of the model of {trained_on}"
+        file = f"file of the model of {trained_on}"
+        names[f"models/{model['model_id']}/{MODEL_FILE}"] = names[model["content_hash"]] = file
     return names
 
 
@@ -78,6 +86,8 @@ def _told(
     if table == "models":
         row["measures"] = {k: v for k, v in json.loads(row["measures"]).items() if k != "seconds"}
         row["content_hash"] = _weights(lake, row, names)
+    elif table == "model_decisions":
+        row["content_hash"] = names[row["content_hash"]]
     elif table == "embeddings":
         row.pop("content_hash")
         row["embedding"] = np.asarray(row["embedding"], np.float32).tobytes().hex()

@@ -1,5 +1,6 @@
 """`radsim serve` for real: a server, deployments, runs that the schedule brings, a clean stop."""
 
+import contextlib
 import json
 import os
 import signal
@@ -101,6 +102,30 @@ def test_a_cron_deployment_yields_scheduled_runs_and_stopping_is_clean(
     # Schedules and history outlast it, in the lake's folder and not in the user's home.
     assert (lake_settings.parent / "lake" / "state" / "prefect" / "prefect.db").stat().st_size
     assert not (lake_settings.parent / ".prefect").exists()
+
+
+def test_without_its_server_it_ends_and_says_so(served: "subprocess.Popen[str]") -> None:
+    assert served.stdout is not None
+    for line in served.stdout:
+        if line.startswith("Ctrl-C"):
+            break
+    (server,) = _children(served.pid, "flows.server_process")
+    os.kill(server, signal.SIGKILL)
+    rest = served.stdout.read()
+    assert served.wait(60) == 1
+    # Prefect may tell of a lost connection before.
+    assert "Prefect's server has ended; its log is" in rest.splitlines()[-1]
+
+
+def _children(parent: int, module: str) -> list[int]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            status = (folder / "status").read_text()
+            command = (folder / "cmdline").read_text()
+            if f"PPid:\t{parent}\n" in status and module in command:
+                found.append(int(folder.name))
+    return found
 
 
 def test_a_taken_port_is_named(tmp_path: Path, port: int) -> None:

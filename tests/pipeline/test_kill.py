@@ -129,23 +129,23 @@ def test_after_any_write_the_next_run_completes(
 CHILD = """
 import os, signal, sys
 from pathlib import Path
-from pipeline.lake_run import Run
+from pipeline import lake_run
 from pipeline.settings_file import load_settings
 from pipeline.stages.ingest import ingest
 from pipeline.stages.label import label
 
 folder, left = Path(sys.argv[1]), int(sys.argv[2])
-commit_to = Run._commit_to
+commit_rows = lake_run.commit_rows
 
-def counted(self, *arguments, **more):
+def counted(*arguments, **more):
     global left
-    version = commit_to(self, *arguments, **more)
+    table = commit_rows(*arguments, **more)
     left -= 1
     if left == 0:
         os.kill(os.getpid(), signal.SIGKILL)
-    return version
+    return table
 
-Run._commit_to = counted
+lake_run.commit_rows = counted
 told = load_settings(
     None,
     {
