@@ -34,8 +34,7 @@ class FitSettings:
     """Weight of a pair whose similarity rests on uncertain labels alone, see `LabelSimilarity`."""
     feature_views: int = 1
     """Views of each training image whose features the head is trained on: the image itself and
-    varied ones. On the NIH images, with means over the whole image, 3 in place of 1 changed
-    nDCG@10 by -0.005 (95 % interval by patient -0.013 to 0.001)."""
+    varied ones."""
     head_epochs: int = 50
     """Passes over the cached features when the head is trained; 0 leaves it untrained."""
     head_least_steps: int = 200
