@@ -1,4 +1,4 @@
-"""Which version of an exam's report stands: new, amended, unchanged, superseded or in conflict.
+"""Which version of an exam's report stands: new, amended, retracted, superseded or in conflict.
 
 The order between two versions is their exam time where both have one, then their status (final,
 amended, retracted). Where that gives no order, a source that delivers other text than before
@@ -43,8 +43,9 @@ class Version:
 class Decision:
     """What becomes of each delivered version, and of the current one.
 
-    `delivered` holds, in order, ``new``, ``amended``, ``unchanged``, ``superseded`` or
-    ``conflict``; `withdraw_current` is whether the current version goes to quarantine too.
+    `delivered` holds, in order, ``new``, ``amended``, ``retracted``, ``unchanged``, ``superseded``
+    or ``conflict``: `retracted` takes a report back that stood, or that was never told of before.
+    `withdraw_current` is whether the current version goes to quarantine too.
     """
 
     delivered: tuple[str, ...]
@@ -125,6 +126,8 @@ def decide_all(
     )
     decided["outcome"] = "undecided"
     decided.loc[alone & ~seen_before, "outcome"] = "new"
+    retracted = decided["rank"] == RANKS["retracted"]
+    decided.loc[alone & ~seen_before & retracted, "outcome"] = "retracted"
     decided.loc[alone & seen_before & same, "outcome"] = "unchanged"
     open_rows = decided[decided["outcome"] == "undecided"]
     waiting: dict[str, list[tuple[str, str]]] = {}
@@ -240,10 +243,11 @@ def _outcome(
 ) -> str:
     if version != chosen or version in before:
         return "unchanged" if version.text == chosen.text else "superseded"
-    if current is None:
-        return "new"
-    same = (current.text, current.about) == (version.text, version.about)
-    return "unchanged" if same else "amended"
+    if current is not None and (current.text, current.about) == (version.text, version.about):
+        return "unchanged"
+    if version.rank == RANKS["retracted"] and (current is None or current.rank != version.rank):
+        return "retracted"
+    return "new" if current is None else "amended"
 
 
 def _version(row: pd.Series) -> Version:

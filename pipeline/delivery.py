@@ -101,7 +101,7 @@ class Delivery:
             self._check()
 
     def settle(self) -> tuple[dict[str, int], tuple[str, ...]]:
-        """Write what is new or amended, quarantine the rest.
+        """Write what is new, amended or retracted, quarantine the rest.
 
         Returns
         -------
@@ -121,7 +121,7 @@ class Delivery:
         outcomes = decided["outcome"].value_counts()
         counts = {
             name: int(outcomes.get(name, 0))
-            for name in ("new", "amended", "unchanged", "superseded")
+            for name in ("new", "amended", "retracted", "unchanged", "superseded")
         }
         quarantined = self.exams_in - sum(counts.values())
         return {"in": self.exams_in, **counts, "quarantined": quarantined}, notes
@@ -180,9 +180,9 @@ class Delivery:
         return decided, current[current["exam_id"].isin(gone)]
 
     def _commit(self, decided: pd.DataFrame, withdrawn: pd.DataFrame) -> None:
-        """Replace what is amended, withdraw what is disputed, add what is new."""
-        accepted = decided["outcome"].isin(["new", "amended"]).to_numpy()
-        replaced = decided.loc[decided["outcome"] == "amended", "exam_id"]
+        """Replace what is amended or retracted, withdraw what is disputed, add what is new."""
+        accepted = decided["outcome"].isin(["new", "amended", "retracted"]).to_numpy()
+        replaced = decided.loc[decided["outcome"].isin(["amended", "retracted"]), "exam_id"]
         gone = pd.concat([replaced, withdrawn["exam_id"]]).unique()
         self.run.delete(self.table, pa.table({"exam_id": pa.array(gone, pa.string())}))
         if accepted.any():

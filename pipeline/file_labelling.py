@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from pipeline.amendments import CONFLICT, RANKS, decide_all, versions, versions_frame
+from pipeline.amendments import CONFLICT, decide_all, versions, versions_frame
 from pipeline.csv_cells import plain_table
 from pipeline.labelling import (
     label_chunks,
@@ -67,8 +67,6 @@ def label_reports_file(
         progress(sum(part.num_rows for part in parts), 0, "reports labelled")
     labels = pa.concat_tables(parts) if parts else None
     decided = decide_all(versions_frame(read.versions), versions_frame([]), versions_frame([]))
-    retracted = (decided["outcome"] == "new") & (decided["rank"] == RANKS["retracted"])
-    decided.loc[retracted, "outcome"] = "retracted"
     outcomes = decided["outcome"].value_counts()
     counts = {"in": read.rows_in, "labelled": int(outcomes.get("new", 0))}
     for part in ("unchanged", "superseded", "retracted"):

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipeline.amendments import RANKS, decide_all, versions, versions_frame
+from pipeline.amendments import decide_all, versions, versions_frame
 from pipeline.readers import read_reports
 from pipeline.readers.column_mapping import ColumnMapping
 from pipeline.readers.source_error import printable
@@ -102,7 +102,7 @@ def read_report_texts(path: Path, mapping: ColumnMapping, format: str = "auto") 
     if reports.num_rows == 0:
         raise UserError(f"{path}: none of its {rows_in:,} reports can be used")
     decided = decide_all(versions_frame(known), versions_frame([]), versions_frame([]))
-    stands = (decided["outcome"] == "new") & (decided["rank"] != RANKS["retracted"])
+    stands = decided["outcome"] == "new"
     again = decided["outcome"].isin(["unchanged", "superseded"])
     unusable = rows_in - int((stands | again).sum())
     return ReportTexts(reports.filter(pa.array(stands.to_numpy())), printable(path), unusable)

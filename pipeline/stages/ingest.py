@@ -10,7 +10,7 @@ from pipeline.settings import Settings
 from pipeline.stage_summary import Progress, StageSummary, silent
 from pipeline.user_error import UserError
 
-_PARTS = ("new", "amended", "unchanged", "superseded", "quarantined")
+_PARTS = ("new", "amended", "retracted", "unchanged", "superseded", "quarantined")
 
 
 def ingest(settings: Settings, *, progress: Progress = silent, force: bool = False) -> StageSummary:

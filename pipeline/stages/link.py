@@ -15,6 +15,7 @@ from pipeline.labelling import label_scheme, site_vocabulary
 from pipeline.lake import Lake, require
 from pipeline.lake_run import Run
 from pipeline.manifests import (
+    Release,
     current_release,
     publish_manifest,
     read_manifest,
@@ -22,6 +23,7 @@ from pipeline.manifests import (
     split_sizes,
 )
 from pipeline.quarantine import file_away, rejected_rows
+from pipeline.release_changes import release_changes
 from pipeline.run_history import finished_runs
 from pipeline.settings import Settings
 from pipeline.splits import split_patients
@@ -40,7 +42,8 @@ def link(settings: Settings, *, progress: Progress = silent, force: bool = False
     """Join labelled exams with their usable images and publish the result as a manifest.
 
     Reads labels, file_labels, reports and images; writes splits, quarantine and a numbered
-    release, unless the rows are those of the last one (`force` publishes all the same).
+    release, unless the rows are those of the last one (`force` publishes all the same). Of a new
+    release is counted what differs from the last (see `release_changes`).
 
     Raises
     ------
@@ -68,7 +71,10 @@ def link(settings: Settings, *, progress: Progress = silent, force: bool = False
         }
         if quarantined:
             counts["images quarantined"] = quarantined
-        if force or not _same_as_last(run, held.kept):
+        last = _last_rows(run, held.kept.column_names)
+        if force or last is None or not _same(last[1], held.kept):
+            if last is not None:
+                counts |= release_changes(run, *last, held.kept)
             release = publish_manifest(run, held.kept, _told(run, scheme))
             notes = (f"manifest {release.version} is {release.path}", *notes)
         else:
@@ -189,13 +195,16 @@ def _quarantine(run: Run, manifest: pa.Table, bad: pa.Table) -> tuple[int, tuple
     )
 
 
-def _same_as_last(run: Run, rows: pa.Table) -> bool:
+def _last_rows(run: Run, columns: list[str]) -> tuple[Release, pa.Table] | None:
+    """Return the last release and its rows, None where there is none or it has other classes."""
     published = releases(run.lake)
     if not published:
-        return False
-    last = read_manifest(run.lake, published[-1]).replace_schema_metadata(None)
-    if last.column_names != rows.column_names:
-        return False
+        return None
+    rows = read_manifest(run.lake, published[-1]).replace_schema_metadata(None)
+    return (published[-1], rows) if rows.column_names == columns else None
+
+
+def _same(last: pa.Table, rows: pa.Table) -> bool:
     last, rows = last.drop_columns(_NOT_CONTENT), rows.drop_columns(_NOT_CONTENT)
     return last.equals(rows.cast(last.schema))
 

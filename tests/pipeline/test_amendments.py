@@ -31,6 +31,16 @@ def test_a_later_time_or_status_replaces() -> None:
     assert decide([version("two", status=1, source="b")], version("one")).delivered == ("amended",)
 
 
+def test_a_report_that_is_taken_back_is_retracted_once() -> None:
+    gone = version("one", status=2, source="b")
+    assert decide([gone], version("one")).delivered == ("retracted",)
+    assert decide([gone], None).delivered == ("retracted",)
+    assert decide([gone], gone).delivered == ("unchanged",)
+    assert decide([version("two", time=2)], version("one", status=2, time=1)).delivered == (
+        "amended",
+    )
+
+
 def test_an_older_version_that_comes_late_is_superseded() -> None:
     decided = decide([version("one", time=1, source="b")], version("two", time=2))
     assert decided == Decision(("superseded",))
@@ -90,11 +100,11 @@ def test_each_delivered_row_gets_one_outcome_and_twice_changes_nothing(
     delivered = frame(rows).reset_index(drop=True)
     nothing = versions_frame([])
     first = decide_all(delivered, nothing, nothing)
-    outcomes = {"new", "unchanged", "superseded", "conflict"}
+    outcomes = {"new", "retracted", "unchanged", "superseded", "conflict"}
     assert set(first["outcome"]) <= outcomes
-    standing = first[first["outcome"] == "new"]
+    standing = first[first["outcome"].isin(["new", "retracted"])]
     assert not standing["exam_id"].duplicated().any()
     held = first[first["outcome"] == "conflict"]
     again = decide_all(delivered, standing.drop(columns=["outcome", "withdraw_current"]), held)
-    assert not set(again["outcome"]) & {"new", "amended"}
+    assert not set(again["outcome"]) & {"new", "amended", "retracted"}
     assert not again["withdraw_current"].any()

@@ -108,7 +108,8 @@ def test_once_the_cause_is_gone_the_stage_runs_as_if_it_had_never_failed(
     assert site.reports.path is not None
     deliver(site.reports.path, "No pleural effusion.")
     assert ingest(site).counts == {
-        "in": 2, "new": 0, "amended": 1, "unchanged": 1, "superseded": 0, "quarantined": 0,
+        "in": 2, "new": 0, "amended": 1, "retracted": 0,
+        "unchanged": 1, "superseded": 0, "quarantined": 0,
     }  # fmt: skip
     before = Lake.of(site).read("labels").to_pylist()
     # The labels are the last table of the stage: its deletions are written by then.

@@ -92,6 +92,12 @@ def test_an_amended_report_replaces_and_stays_in_history(site: Any) -> None:
     assert "Heart size is normal" in str(old)
 
 
+def test_a_report_taken_back_before_it_was_told_of_is_counted_as_retracted(site: Any) -> None:
+    site.deliver([{"exam_id": "E9", "text": "Clear lungs.", "status": "retracted"}])
+    counts = ingest(site.settings()).counts
+    assert (counts["in"], counts["new"], counts["retracted"]) == (1, 0, 1)
+
+
 def test_identifiers_are_keyed_hashes_when_the_site_has_a_key(
     site: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

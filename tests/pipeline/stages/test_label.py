@@ -68,7 +68,7 @@ def test_a_retracted_report_loses_its_labels(site: Any) -> None:
         ],
         "late.csv",
     )
-    assert ingest(site.settings(reports={"path": late})).counts["amended"] == 2
+    assert ingest(site.settings(reports={"path": late})).counts["retracted"] == 2
     label(site.settings())
     assert site.column("labels", "exam_id") == ["E1"]
     assert set(site.column("mentions", "exam_id")) == {"E1"}
