@@ -31,6 +31,8 @@ REPORTS = pa.schema(
         pa.field("site", pa.string()),
         pa.field("status", pa.string(), nullable=False),
         pa.field("sections", SECTIONS, nullable=False),
+        # When its source told it, where messages say it: which of two versions was told last.
+        pa.field("told_at", TIMESTAMP),
         *PROVENANCE,
     ]
 )

@@ -9,6 +9,7 @@ until one of them is ordered or mended.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import pandas as pd
 import pyarrow as pa
@@ -28,7 +29,7 @@ class Version:
 
     `text` is the content hash of its sections, `about` its patient, time, site and status in one
     string, `time` its exam time in microseconds or None, `rank` the rank of its status, `told` when
-    its source told it, in microseconds, None where the format or the lake does not say.
+    its source told it, in microseconds, None where its format does not say.
     """
 
     text: str
@@ -43,8 +44,9 @@ class Version:
 class Decision:
     """What becomes of each delivered version, and of the current one.
 
-    `delivered` holds, in order, ``new``, ``amended``, ``retracted``, ``unchanged``, ``superseded``
-    or ``conflict``: `retracted` takes a report back that stood, or that was never told of before.
+    `delivered` holds, in order, ``new``, ``amended``, ``retracted``, ``unchanged``, ``retold``,
+    ``superseded`` or ``conflict``: `retracted` takes a report back that stood, or that was never
+    told of before; `retold` is unchanged but told later, which the next versions are held against.
     `withdraw_current` is whether the current version goes to quarantine too.
     """
 
@@ -129,6 +131,10 @@ def decide_all(
     retracted = decided["rank"] == RANKS["retracted"]
     decided.loc[alone & ~seen_before & retracted, "outcome"] = "retracted"
     decided.loc[alone & seen_before & same, "outcome"] = "unchanged"
+    known.index = decided.index
+    retold = decided["told"].notna() & (known["source"] == decided["source"])
+    retold &= known["told"].isna() | (decided["told"] > known["told"]).fillna(False)
+    decided.loc[alone & seen_before & same & retold, "outcome"] = "retold"
     open_rows = decided[decided["outcome"] == "undecided"]
     waiting: dict[str, list[tuple[str, str]]] = {}
     for exam_id, text, source in held[["exam_id", "text", "source"]].itertuples(index=False):
@@ -186,7 +192,7 @@ def versions_frame(parts: Sequence[pa.Table]) -> pd.DataFrame:
 _ABOUT = ("patient_id", "site", "status", "split")
 
 # The columns of reports and file_labels that decide which version stands.
-VERSION_COLUMNS = ("exam_id", "content_hash", "source", "exam_time", *_ABOUT)
+VERSION_COLUMNS = ("exam_id", "content_hash", "source", "exam_time", "told_at", *_ABOUT)
 
 _NO_VERSIONS = pa.schema(
     [
@@ -216,16 +222,32 @@ def _latest(versions: Sequence[Version]) -> list[Version]:
 def _told_last(versions: Sequence[Version], whole: bool) -> list[Version]:
     """Return, of the versions of each source, those it told last.
 
-    Without times of telling all of a whole delivery are left, and of an adding one the last.
+    Without times of telling all of a whole delivery are left. Of an adding one the last is left,
+    unless an earlier one is known to have been told later.
     """
     kept = []
     for source in dict.fromkeys(version.source for version in versions):
         own = [version for version in versions if version.source == source]
-        told = [version.told for version in own if version.told is not None]
-        if told:
-            own = [version for version in own if version.told == max(told)]
-        kept += own if whole else own[-1:]
+        if whole:
+            told = [version.told for version in own if version.told is not None]
+            kept += [v for v in own if v.told == max(told)] if told else own
+        else:
+            kept.append(reduce(_later, own))
     return kept
+
+
+def _later(before: Version, after: Version) -> Version:
+    """Return of two versions, delivered in this order, the one told later."""
+    if before.told is not None and after.told is not None and before.told > after.told:
+        return before
+    return after
+
+
+def _retold(version: Version, current: Version) -> bool:
+    """Whether a source tells again, later, what stands."""
+    if version.source != current.source or version.told is None:
+        return False
+    return current.told is None or version.told > current.told
 
 
 def _chosen(tops: Sequence[Version], standing: Version | None) -> Version:
@@ -244,7 +266,7 @@ def _outcome(
     if version != chosen or version in before:
         return "unchanged" if version.text == chosen.text else "superseded"
     if current is not None and (current.text, current.about) == (version.text, version.about):
-        return "unchanged"
+        return "retold" if _retold(version, current) else "unchanged"
     if version.rank == RANKS["retracted"] and (current is None or current.rank != version.rank):
         return "retracted"
     return "new" if current is None else "amended"

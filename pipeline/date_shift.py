@@ -43,11 +43,16 @@ class DateShift:
         return days if days < 0 else days + 1
 
     def shifted(self, reports: pa.Table) -> pa.Table:
-        """Return reports (exam_id, patient_id, exam_time) with their times shifted; null stays."""
+        """Return reports (exam_id, patient_id, exam_time, told_at) with times shifted.
+
+        What is null stays.
+        """
         patients = pc.coalesce(reports["patient_id"], reports["exam_id"]).combine_chunks()
         coded = patients.dictionary_encode()
         by_patient = np.array([self.days(p) for p in coded.dictionary.to_pylist()], np.int64)
         moved = pa.array(by_patient[coded.indices.to_numpy()] * _DAY)
-        times = reports["exam_time"]
-        shifted = pc.add(times.cast(pa.int64()).combine_chunks(), moved).cast(times.type)
-        return reports.set_column(reports.column_names.index("exam_time"), "exam_time", shifted)
+        for name in ("exam_time", "told_at"):
+            times = reports[name]
+            shifted = pc.add(times.cast(pa.int64()).combine_chunks(), moved).cast(times.type)
+            reports = reports.set_column(reports.column_names.index(name), name, shifted)
+        return reports

@@ -123,6 +123,7 @@ class Delivery:
             name: int(outcomes.get(name, 0))
             for name in ("new", "amended", "retracted", "unchanged", "superseded")
         }
+        counts["unchanged"] += int(outcomes.get("retold", 0))
         quarantined = self.exams_in - sum(counts.values())
         return {"in": self.exams_in, **counts, "quarantined": quarantined}, notes
 
@@ -181,8 +182,9 @@ class Delivery:
 
     def _commit(self, decided: pd.DataFrame, withdrawn: pd.DataFrame) -> None:
         """Replace what is amended or retracted, withdraw what is disputed, add what is new."""
-        accepted = decided["outcome"].isin(["new", "amended", "retracted"]).to_numpy()
-        replaced = decided.loc[decided["outcome"].isin(["amended", "retracted"]), "exam_id"]
+        replacing = ["amended", "retracted", "retold"]
+        accepted = decided["outcome"].isin(["new", *replacing]).to_numpy()
+        replaced = decided.loc[decided["outcome"].isin(replacing), "exam_id"]
         gone = pd.concat([replaced, withdrawn["exam_id"]]).unique()
         self.run.delete(self.table, pa.table({"exam_id": pa.array(gone, pa.string())}))
         if accepted.any():

@@ -168,6 +168,21 @@ class Run:
             )
         self.outputs[name] = table.version()
 
+    def add_columns(self, name: str, columns: Sequence[pa.Field]) -> None:
+        """Give a table nullable columns that it does not have yet; they are null in every row."""
+        from deltalake import Field, Schema
+
+        table = self._table(name)
+        assert table is not None
+        there = {field.name for field in table.schema().fields}
+        missing = pa.schema([field for field in columns if field.name not in there])
+        if not missing.names:
+            return
+        added: list[Field] = list(Schema.from_arrow(missing).fields)
+        with alone(self.lake, name):
+            table.alter.add_columns(added, commit_properties=without_retry())
+        self.outputs[name] = table.version()
+
     def publish(self, name: str, version: int) -> None:
         """Note a release (a manifest) that this run wrote."""
         self.outputs[name] = version

@@ -7,6 +7,7 @@ file. `pipeline.migration` brings an older lake to the present layout.
 |---|---|
 | 1 | the first one |
 | 2 | tables keep their whole log, so that old versions stay readable after Delta's 30 days |
+| 3 | reports have a column `told_at`, when their source told them |
 """
 
 import json
@@ -17,7 +18,7 @@ from pyarrow import fs
 from pipeline.object_store import replace_file
 from pipeline.user_error import UserError
 
-LAYOUT = 2
+LAYOUT = 3
 FIRST = 1
 MARKER = "layout.json"
 

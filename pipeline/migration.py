@@ -6,6 +6,7 @@ names the next layout only after it.
 
 from collections.abc import Callable
 
+from data_contracts import schemas
 from pipeline.lake import Lake
 from pipeline.lake_run import Run
 from pipeline.layout import LAYOUT, TABLE_PROPERTIES
@@ -47,7 +48,19 @@ def _keep_whole_logs(lake: Lake) -> None:
         run.commit({"tables": len(tables)})
 
 
+def _tell_when_told(lake: Lake) -> None:
+    """Give reports the time at which their source told them; of those that are there it is null."""
+    with Run(lake, "migrate", {"from": 2, "to": 3}) as run:
+        if "reports" in run.current:
+            run.add_columns("reports", [schemas.REPORTS.field("told_at")])
+        run.commit({"tables": len(run.outputs)})
+
+
 # By the layout they begin with: what a step brings, and the step.
 STEPS: dict[int, tuple[str, Callable[[Lake], None]]] = {
     1: ("old versions of tables stay readable, however old", _keep_whole_logs),
+    2: (
+        "reports say when they were told, so that what is told late cannot replace them",
+        _tell_when_told,
+    ),
 }

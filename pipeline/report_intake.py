@@ -1,6 +1,7 @@
 """Reports and their human codes from a source into the lake."""
 
 import hashlib
+from datetime import timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,7 +14,7 @@ from pipeline.drop_folder import DropFolder
 from pipeline.lake_run import Run
 from pipeline.passing_labels import PassingLabels
 from pipeline.pseudonyms import Pseudonymiser
-from pipeline.readers import read_reports
+from pipeline.readers import ReportBatch, read_reports
 from pipeline.readers.column_mapping import ColumnMapping
 from pipeline.readers.report_source import COLLECTIONS, folder_files, report_format
 from pipeline.scratch import scratch_folder
@@ -70,11 +71,8 @@ def take_in_reports(
             reports = _veiled(reports, source, pseudonymiser)
             if reports.num_rows:
                 hashes = pa.array(text_hashes(reports["sections"]))
-                told_at = batch.told_at
-                if told_at is None:
-                    told_at = pa.nulls(reports.num_rows, schemas.TIMESTAMP)
                 reports = reports.append_column("content_hash", hashes)
-                delivery.add(reports.append_column("told_at", told_at))
+                delivery.add(reports.append_column("told_at", _told_at(batch, run)))
             if batch.gold.num_rows:
                 gold.append(_pseudonymised(batch.gold, pseudonymiser, "exam_id"))
             progress(delivery.exams_in, 0, "reports read")
@@ -116,6 +114,17 @@ def column_mapping(settings: ReportSettings) -> ColumnMapping:
         site=settings.site,
         status=settings.status,
     )
+
+
+def _told_at(batch: ReportBatch, run: Run) -> pa.Array:
+    """Return when each report was told; null also where the sender's clock is ahead of the lake's.
+
+    A report told tomorrow would stand against all that is told until then.
+    """
+    if batch.told_at is None:
+        return pa.nulls(batch.reports.num_rows, schemas.TIMESTAMP)
+    latest = pa.scalar(run.now + timedelta(days=1), schemas.TIMESTAMP)
+    return pc.if_else(pc.less_equal(batch.told_at, latest), batch.told_at, None)
 
 
 def text_hashes(sections: pa.ChunkedArray) -> list[str]:

@@ -8,9 +8,15 @@ from pipeline.amendments import Decision, Version, decide, decide_all, versions_
 
 
 def version(
-    text: str, *, time: int | None = None, status: int = 0, source: str = "a.csv", about: str = ""
+    text: str,
+    *,
+    time: int | None = None,
+    status: int = 0,
+    source: str = "a.csv",
+    about: str = "",
+    told: int | None = None,
 ) -> Version:
-    return Version(text, about or f"{time}{status}", time, status, source)
+    return Version(text, about or f"{time}{status}", time, status, source, told)
 
 
 def test_a_first_report_is_new() -> None:
@@ -60,6 +66,26 @@ def test_a_mended_source_corrects_itself() -> None:
     assert decided == Decision(("amended",))
 
 
+def test_of_two_nights_the_message_told_last_stands_in_whichever_order_they_come() -> None:
+    first, second = version("one", told=1), version("two", told=2)
+    assert decide([second], first, whole=False).delivered == ("amended",)
+    assert decide([first], second, whole=False).delivered == ("superseded",)
+    # Where one of the two was not told when, the one delivered last stands.
+    assert decide([first], version("two"), whole=False).delivered == ("amended",)
+    assert decide([version("two")], first, whole=False).delivered == ("amended",)
+
+
+def test_what_stands_and_is_told_again_later_is_unchanged_but_its_time_is_noted() -> None:
+    first = version("one", told=1)
+    for told, outcome in ((2, "retold"), (1, "unchanged"), (0, "unchanged"), (None, "unchanged")):
+        again = version("one", told=told)
+        assert decide([again], first, whole=False).delivered == (outcome,)
+        both = [frame([("x", one)]).reset_index(drop=True) for one in (again, first)]
+        assert decide_all(*both, versions_frame([]), whole=False)["outcome"].tolist() == [outcome]
+    other = version("one", told=2, source="b.csv")
+    assert decide([other], first, whole=False).delivered == ("unchanged",)
+
+
 def test_a_conflict_stays_until_its_other_side_is_mended() -> None:
     held = [("one", "a.csv"), ("two", "b.csv")]
     assert decide([version("two", source="b.csv")], None, held).delivered == ("conflict",)
@@ -80,16 +106,19 @@ made = st.builds(
     time=st.one_of(st.none(), st.integers(1, 3)),
     rank=st.integers(0, 2),
     source=st.sampled_from(["a", "b"]),
+    told=st.one_of(st.none(), st.integers(1, 3)),
 )
 
 
 def frame(rows: list[tuple[str, Version]]) -> pd.DataFrame:
     records = [
         {"exam_id": e, "text": v.text, "about": f"{v.time}{v.rank}", "time": v.time,
-         "rank": v.rank, "source": v.source}
+         "rank": v.rank, "source": v.source, "told": v.told}
         for e, v in rows
     ]  # fmt: skip
-    return pd.concat([versions_frame([]), pd.DataFrame(records)]) if records else versions_frame([])
+    if not records:
+        return versions_frame([])
+    return pd.DataFrame(records).astype({"time": "Int64", "told": "Int64"})
 
 
 @settings(deadline=None, max_examples=50, derandomize=True)

@@ -53,6 +53,19 @@ def test_order_and_intervals_within_a_patient_stay_and_no_date_is_true(site: Sit
     assert ingest(settings).outcome == "unchanged"
 
 
+def test_when_a_report_was_told_is_shifted_with_its_exam(site: Site) -> None:
+    (site.folder / "night.hl7").write_text(
+        "MSH|^~\\&|RIS|NORTH|||20200101120000||ORU^R01|1|P|2.5\rPID|1||P1\r"
+        "OBR|1||E1|CXR|||20200101093000|||||||||||||||20200101110000|||F\r"
+        "OBX|1|TX|GDT||Clear lungs.||||||F\r"
+    )
+    told = site.settings(reports={"path": site.folder / "night.hl7"}, privacy={"shift_dates": True})
+    ingest(told)
+    [row] = site.lake.read("reports").to_pylist()
+    assert row["told_at"] - row["exam_time"] == timedelta(hours=1, minutes=30)
+    assert row["told_at"].date() != TIMES[0].date()
+
+
 def test_a_date_of_today_passes_its_contract_wherever_it_is_shifted_to(site: Site) -> None:
     today = datetime.now(UTC).replace(microsecond=0)
     deliver(site, [today] * 8, [f"P{n}" for n in range(8)])
@@ -74,6 +87,7 @@ def test_a_null_time_stays_null() -> None:
             "exam_id": ["E1"],
             "patient_id": pa.nulls(1, pa.string()),
             "exam_time": pa.nulls(1, TIMESTAMP),
+            "told_at": pa.nulls(1, TIMESTAMP),
         }
     )
     assert DateShift(Pseudonymiser(KEY.encode())).shifted(table).equals(table)

@@ -113,6 +113,27 @@ def test_a_later_night_s_correction_replaces_and_a_late_first_version_does_not(d
     assert texts(drop) == {"A1": "Corrected again."}
 
 
+def test_an_older_message_that_comes_on_a_later_night_does_not_replace(drop: Path):
+    (drop / "b.hl7").write_text(message("A1", "Told second.", "C", "202311010400"))
+    run(drop)
+    (drop / "c.hl7").write_text(message("A1", "Told first.", "C", "202311010300"))
+    assert run(drop).counts["superseded"] == 1
+    # The second is told again after a third, which is delivered last.
+    (drop / "d.hl7").write_text(message("A1", "Told second.", "C", "202311010600"))
+    assert run(drop).counts["unchanged"] == 1
+    (drop / "e.hl7").write_text(message("A1", "Told third.", "C", "202311010500"))
+    assert run(drop).counts["superseded"] == 1
+    assert texts(drop) == {"A1": "Told second."}
+
+
+def test_a_sender_whose_clock_is_far_ahead_does_not_outlast_what_is_told_later(drop: Path):
+    (drop / "a.hl7").write_text(message("A1", "Told in error.", "C", "209911010400"))
+    run(drop)
+    (drop / "b.hl7").write_text(message("A1", "Told later.", "C", "202311010400"))
+    run(drop)
+    assert texts(drop) == {"A1": "Told later."}
+
+
 def test_a_damaged_file_waits_in_quarantine_and_the_others_go_on(drop: Path):
     (drop / "a.hl7").write_text(message("A1", "No effusion."))
     (drop / "b.hl7.gz").write_bytes(b"\x1f\x8b damaged")

@@ -33,7 +33,15 @@ def old(tmp_path: Path) -> Settings:
 
 
 def rows(lake: Lake) -> dict[str, list[str]]:
-    return {name: sorted(map(str, lake.read(name).to_pylist())) for name in TABLES}
+    """Return the rows of each table as texts, without what is null."""
+    tables = {name: lake.read(name) for name in TABLES}
+    return {
+        name: sorted(
+            str({key: value for key, value in row.items() if value is not None})
+            for row in table.to_pylist()
+        )
+        for name, table in tables.items()
+    }
 
 
 def test_an_older_lake_is_refused_with_the_command_that_mends_it(old: Settings) -> None:
@@ -63,6 +71,7 @@ def test_old_versions_of_a_migrated_lake_can_be_read_and_no_log_entry_expires(
         ("ingest", 3),
         ("ingest", 4),
         ("migrate", 4),
+        ("migrate", 4),
     ]
     assert lake.read("reports", version=found[0].version).num_rows == 3
     for name in TABLES:
@@ -77,7 +86,27 @@ def test_a_migrated_lake_takes_the_next_delivery(old: Settings, tmp_path: Path) 
     root = str(tmp_path / "lake")
     summary = ingest(load_settings(None, {"lake": {"root": root}, "reports": {"path": file}}))
     assert summary.counts["new"] == 1
-    assert Lake(root).read("reports").num_rows == 5
+    reports = Lake(root).read("reports")
+    assert (reports.num_rows, reports["told_at"].null_count) == (5, 5)
+
+
+def test_reports_of_a_migrated_lake_are_amended_by_what_is_told_from_then_on(
+    old: Settings, tmp_path: Path
+) -> None:
+    migrate(old)
+    drop = tmp_path / "drop"
+    drop.mkdir()
+    settings = load_settings(
+        None, {"lake": {"root": str(tmp_path / "lake")}, "reports": {"path": drop}}
+    )
+    for name, told, text in (("b", "03", "Second."), ("c", "02", "First.")):
+        (drop / f"{name}.hl7").write_text(
+            f"MSH|^~\\&|RIS|NORTH|||2023110102{told}||ORU^R01|1|P|2.5\r"
+            f"OBR|1||E1|CXR{'|' * 21}C\rOBX|1|TX|GDT||{text}||||||F\r"
+        )
+        ingest(settings)
+    row = next(row for row in Lake.of(old).read("reports").to_pylist() if row["exam_id"] == "E1")
+    assert (row["sections"][0]["text"], row["told_at"].minute) == ("Second.", 3)
 
 
 def test_migrating_twice_changes_nothing(old: Settings) -> None:
@@ -87,7 +116,7 @@ def test_migrating_twice_changes_nothing(old: Settings) -> None:
     assert len(finished_runs(Lake.of(old))) == runs
 
 
-@pytest.mark.parametrize("moment", [1, 4, 7, 8, 9])
+@pytest.mark.parametrize("moment", [1, 7, 8, 9, 10, 11, 12])
 def test_a_migration_that_is_killed_goes_on(
     old: Settings, monkeypatch: pytest.MonkeyPatch, moment: int
 ) -> None:
@@ -106,8 +135,9 @@ def test_a_migration_that_is_killed_goes_on(
         return called
 
     with monkeypatch.context() as patched:
-        # Seven tables, the ledger's row, the marker.
-        for owner, name in ((Run, "configure"), (Run, "commit"), (Lake, "mark")):
+        # Seven tables, the ledger's row, the marker; a column, the ledger's row, the marker.
+        steps = ((Run, "configure"), (Run, "add_columns"), (Run, "commit"), (Lake, "mark"))
+        for owner, name in steps:
             patched.setattr(owner, name, killed_at(getattr(owner, name)))
         with pytest.raises(KeyboardInterrupt):
             migrate(old)
@@ -123,7 +153,7 @@ def test_a_lake_of_a_newer_layout_is_refused_and_left_alone(tmp_path: Path) -> N
     marker = tmp_path / "lake" / MARKER
     marker.write_text(json.dumps({"layout": LAYOUT + 1}), encoding="utf-8")
     for use in (lambda: Lake.of(settings).runs(), lambda: migrate(settings)):
-        with pytest.raises(UserError, match=r"a newer RadSim wrote this lake .layout 3"):
+        with pytest.raises(UserError, match=r"a newer RadSim wrote this lake .layout 4"):
             use()
     assert json.loads(marker.read_text())["layout"] == LAYOUT + 1
 
