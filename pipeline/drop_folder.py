@@ -2,8 +2,10 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import pandas as pd
 import pyarrow as pa
@@ -24,18 +26,71 @@ READERS = 1
 FILE_UNREADABLE = "the file as a whole cannot be read; it is tried again by the next run"
 
 
+class DroppedFile(Protocol):
+    """A file of a drop folder, wherever that is."""
+
+    @property
+    def name(self) -> str:
+        """Return what it is called within its folder."""
+
+    @property
+    def place(self) -> str:
+        """Return where it is, which no other file is."""
+
+    def stat(self) -> tuple[int, int]:
+        """Return its size in bytes and when it was modified, in nanoseconds."""
+
+    def at_hand(self) -> AbstractContextManager[Path]:
+        """Give it as a file of this machine."""
+
+    def is_alone_at_fault(self) -> bool:
+        """Whether, when it cannot be read, its folder still can."""
+
+
+@dataclass(frozen=True)
+class LocalFile:
+    """A file of a folder of this machine."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """Return its name."""
+        return self.path.name
+
+    @property
+    def place(self) -> str:
+        """Return its path from the root."""
+        return str(self.path.resolve())
+
+    def stat(self) -> tuple[int, int]:
+        """Return its size in bytes and when it was modified, in nanoseconds."""
+        with source_errors(self.path):
+            status = self.path.stat()
+        return status.st_size, status.st_mtime_ns
+
+    def at_hand(self) -> AbstractContextManager[Path]:
+        """Give the file itself."""
+        return nullcontext(self.path)
+
+    def is_alone_at_fault(self) -> bool:
+        """Whether its folder is there; a share that is gone takes all its files with it."""
+        return self.path.parent.is_dir()
+
+
 @dataclass
 class DropFolder:
     """The files of a drop folder, and what became of them in this run.
 
-    A file that has name, size and time of one that was read is not opened; one that has the bytes
-    of one that was read (delivered twice, renamed) is not read. With other settings of its columns
-    everything is read anew.
+    `source` is what the folder is called, `place` where it is. A file that has name, size and time
+    of one that was read is not opened; one that has the bytes of one that was read (delivered
+    twice, renamed) is not read. With other settings of its columns everything is read anew.
     """
 
     run: Run
-    folder: Path
-    files: Sequence[Path]
+    source: str
+    place: str
+    files: Sequence[DroppedFile]
     mapping: ColumnMapping
     format: str
     pseudonymiser: Pseudonymiser
@@ -52,7 +107,6 @@ class DropFolder:
         A file that cannot be read as a whole is a rejected row (`file_unreadable`), and the others
         go on; if none can be read, the reason of the first is raised.
         """
-        source = printable(self.folder.resolve().name)
         read_as = self._read_as()
         known = self._known(read_as)
         hashes = set(known["content_hash"])
@@ -60,28 +114,26 @@ class DropFolder:
         first_failure: SourceError | None = None
         for file in self.files:
             row: dict[str, str | int] = {"file": self._named(file), "read_as": read_as}
-            with source_errors(file):
-                status = file.stat()
-            row |= {"size": status.st_size, "modified_ns": status.st_mtime_ns}
+            row["size"], row["modified_ns"] = file.stat()
             if row["file"] in of_file.index:
                 before = of_file.loc[str(row["file"])]
                 if (before["size"], before["modified_ns"]) == (row["size"], row["modified_ns"]):
                     self.seen += 1
                     continue
             try:
-                row["content_hash"] = _digest(file)
-                if row["content_hash"] in hashes:
-                    self.repeated += 1
-                else:
-                    yield from self._batches_of(file, source)
-                    self.read += 1
+                with file.at_hand() as path:
+                    row["content_hash"] = _digest(path)
+                    if row["content_hash"] in hashes:
+                        self.repeated += 1
+                    else:
+                        yield from self._batches_of(path, file.name)
+                        self.read += 1
             except SourceError as error:
-                if not self.folder.is_dir():
-                    # Not this file is at fault: the share is gone.
+                if not file.is_alone_at_fault():
                     raise
                 first_failure = first_failure or error
                 self.unreadable += 1
-                place = f"{source} {printable(file.name)}"
+                place = self._reference(file.name)
                 yield _rejected(RejectedRow(None, place, "file_unreadable", FILE_UNREADABLE))
                 continue
             hashes.add(str(row["content_hash"]))
@@ -97,7 +149,7 @@ class DropFolder:
         bare = [f for f in schemas.DELIVERED_FILES if f not in schemas.PROVENANCE]
         rows = pa.Table.from_pandas(frame, schema=pa.schema(bare), preserve_index=False)
         hashes = pa.array(frame["content_hash"], pa.string())
-        stamped = self.run.stamped(rows, printable(self.folder.resolve().name), hashes)
+        stamped = self.run.stamped(rows, self.source, hashes)
         self.run.delete("delivered_files", rows.select(["file"]))
         self.run.append("delivered_files", whole(self.run, "delivered_files", stamped))
 
@@ -112,13 +164,17 @@ class DropFolder:
         told = ", ".join(f"{count:,} {what}" for what, count in parts.items() if count)
         return f"files: {told or 'none'}"
 
-    def _batches_of(self, file: Path, source: str) -> Iterator[ReportBatch]:
-        place = f"{source} {printable(file.name)}"
+    def _batches_of(self, path: Path, name: str) -> Iterator[ReportBatch]:
+        place = self._reference(name)
         try:
-            yield from read_file(file, self.mapping, self.format, source, place)
+            yield from read_file(path, self.mapping, self.format, self.source, place)
         except EmptySourceError:
             # Engines write empty parts beside full ones.
             return
+
+    def _reference(self, name: str) -> str:
+        """Return what references to a file's rows begin with."""
+        return self.source if name == self.source else f"{self.source} {printable(name)}"
 
     def _known(self, read_as: str) -> pd.DataFrame:
         names = ["file", "size", "modified_ns", "read_as", "content_hash"]
@@ -127,12 +183,12 @@ class DropFolder:
 
     def _read_as(self) -> str:
         """Return a hash of all that decides what a file's rows become."""
-        told = f"{READERS}\x1f{self.format}\x1f{self.mapping}\x1f{self.folder.resolve()}"
+        told = f"{READERS}\x1f{self.format}\x1f{self.mapping}\x1f{self.place}"
         return hashlib.sha256(told.encode()).hexdigest()
 
-    def _named(self, file: Path) -> str:
+    def _named(self, file: DroppedFile) -> str:
         """Return a hash of the file's place: its name may hold identifiers."""
-        place = hashlib.sha256(str(file.resolve()).encode(errors="surrogateescape")).hexdigest()
+        place = hashlib.sha256(file.place.encode(errors="surrogateescape")).hexdigest()
         return self.pseudonymiser.one(place)
 
 

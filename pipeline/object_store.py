@@ -21,7 +21,7 @@ _FOUND_BY_ARROW = ("gs", "abfs", "abfss")
 _REASONS = (
     (
         r"no_?such_?bucket",
-        "there is no such bucket; create it, or correct [lake] root",
+        "there is no such bucket; create it, or correct its name in the settings",
     ),
     (
         r"scheme_is_not_allowed",
@@ -43,8 +43,10 @@ _REASONS = (
 )
 
 
-def refuse_unknown_store(url: str) -> None:
+def refuse_unknown_store(url: str, setting: str = "[lake] root") -> None:
     """Refuse a URL whose kind of store is not supported, or that holds a password.
+
+    `setting` is where it was named.
 
     Raises
     ------
@@ -55,11 +57,11 @@ def refuse_unknown_store(url: str) -> None:
     if parts.scheme not in (*_S3, *_FOUND_BY_ARROW):
         hint = "; write abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PREFIX"
         raise UserError(
-            f"[lake] root: a lake cannot live on {parts.scheme}://; use s3://, gs://, abfss:// or "
-            f"a local folder{hint if parts.scheme in ('az', 'azure') else ''}"
+            f"{setting}: {parts.scheme}:// is no kind of store that is known; use s3://, gs://, "
+            f"abfss:// or a local folder{hint if parts.scheme in ('az', 'azure') else ''}"
         )
     if parts.password is not None or (parts.scheme in _S3 and "@" in parts.netloc):
-        raise UserError("[lake] root holds a key; give keys in the environment instead")
+        raise UserError(f"{setting} holds a key; give keys in the environment instead")
 
 
 def arrow_file_system(url: str, options: Mapping[str, str]) -> tuple[fs.FileSystem, str]:

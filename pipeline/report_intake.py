@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import timedelta
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,16 +11,18 @@ from data_contracts import schemas
 from pipeline.contracts import whole
 from pipeline.date_shift import DateShift
 from pipeline.delivery import Delivery
-from pipeline.drop_folder import DropFolder
+from pipeline.drop_folder import DropFolder, LocalFile
 from pipeline.lake_run import Run
 from pipeline.passing_labels import PassingLabels
 from pipeline.pseudonyms import Pseudonymiser
 from pipeline.readers import ReportBatch, read_reports
 from pipeline.readers.column_mapping import ColumnMapping
 from pipeline.readers.report_source import COLLECTIONS, folder_files, report_format
+from pipeline.readers.source_error import printable
 from pipeline.scratch import scratch_folder
 from pipeline.settings import ReportSettings, Settings
 from pipeline.stage_summary import Progress
+from pipeline.stored_prefix import StoredPrefix
 from pipeline.veiled_names import veiled_errors, veiled_references
 
 
@@ -41,25 +44,26 @@ def take_in_reports(
     Exams by what became of them, and a line a reason of quarantine.
     """
     source_of = settings.reports
-    assert source_of.path is not None
+    path = source_of.path
+    assert path is not None
     gold: list[pa.Table] = []
     shift = DateShift(pseudonymiser) if settings.privacy.shift_dates else None
-    drop = _drop_folder(run, source_of, pseudonymiser, force)
-    with scratch_folder(run.lake, "intake") as folder, veiled_errors(source_of.path, pseudonymiser):
+    with scratch_folder(run.lake, "intake") as folder, veiled_errors(path, pseudonymiser):
+        drop = _drop_folder(run, settings, folder, pseudonymiser, force)
         passing = None
         if settings.privacy.keep_text == "none":
             passing = PassingLabels(run, folder, settings.label.vocabulary, force=force)
         delivery = Delivery(
             run,
             "reports",
-            source_of.path.name,
+            Path(path).name if drop is None else drop.source,
             folder,
             passing=passing,
             shift=shift,
             whole=drop is None,
         )
         batches = (
-            read_reports(source_of.path, column_mapping(source_of), source_of.format)
+            read_reports(path, column_mapping(source_of), source_of.format)
             if drop is None
             else drop.batches()
         )
@@ -87,21 +91,35 @@ def take_in_reports(
 
 
 def _drop_folder(
-    run: Run, settings: ReportSettings, pseudonymiser: Pseudonymiser, force: bool
+    run: Run, settings: Settings, scratch: Path, pseudonymiser: Pseudonymiser, force: bool
 ) -> DropFolder | None:
     """Return the drop folder that the settings name; None for a file, archive or collection."""
-    path = settings.path
+    path, format = settings.reports.path, settings.reports.format
+    mapping = column_mapping(settings.reports)
+    # An emptied folder is no error where files were delivered before.
+    delivered = "delivered_files" in run.current
+    if isinstance(path, str):
+        prefix = StoredPrefix(path, settings.lake.storage_options, scratch, pseudonymiser)
+        objects, format_of = prefix.files(format, may_be_empty=delivered)
+        return DropFolder(
+            run,
+            prefix.source,
+            prefix.url,
+            objects,
+            mapping,
+            format_of,
+            pseudonymiser,
+            force,
+        )
     if path is None or not path.is_dir():
         return None
-    # An emptied folder is no error where files were delivered before.
-    emptied = "delivered_files" in run.current and not folder_files(path)
-    format: str = settings.format
-    if format == "auto" and not emptied:
-        format = report_format(path)
-    if format in COLLECTIONS:
+    emptied = delivered and not folder_files(path)
+    found: str = report_format(path) if format == "auto" and not emptied else format
+    if found in COLLECTIONS:
         return None
-    files = [] if emptied else folder_files(path, format)
-    return DropFolder(run, path, files, column_mapping(settings), format, pseudonymiser, force)
+    files = [] if emptied else [LocalFile(file) for file in folder_files(path, found)]
+    source = printable(path.resolve().name)
+    return DropFolder(run, source, str(path.resolve()), files, mapping, found, pseudonymiser, force)
 
 
 def column_mapping(settings: ReportSettings) -> ColumnMapping:

@@ -27,6 +27,11 @@ def _as_texts(options: Any) -> Any:
     }
 
 
+def _as_place(value: Any) -> Any:
+    """Keep an object store's URL as it is; what else is named is a path."""
+    return Path(value) if isinstance(value, str) and "://" not in value else value
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -48,7 +53,11 @@ class LakeSettings(_Section):
 class ReportSettings(_Section):
     """The report source and which of its columns mean what."""
 
-    path: Path | None = Field(None, description="File or folder of reports.")
+    path: Annotated[Path | str | None, BeforeValidator(_as_place)] = Field(
+        None,
+        description="File or drop folder of reports, or the URL of a prefix (s3://...), whose "
+        "credentials are the lake's.",
+    )
     format: Literal["auto", "csv", "tsv", "parquet", "jsonl", "hl7", "fhir", "mimic", "openi"] = (
         Field("auto", description="Format of the source; auto decides by its ending.")
     )

@@ -103,7 +103,11 @@ def _with_paths_resolved(values: dict[str, Any], folder: Path) -> dict[str, Any]
 
 
 def _is_place(section: str, name: str, field: FieldInfo) -> bool:
-    return (section, name) == ("lake", "root") or field.annotation in (Path, Path | None)
+    return (section, name) == ("lake", "root") or field.annotation in (
+        Path,
+        Path | None,
+        Path | str | None,
+    )
 
 
 def _resolve(value: str, folder: Path) -> str:

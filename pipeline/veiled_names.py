@@ -41,12 +41,13 @@ def veiled_references(
 
 
 @contextmanager
-def veiled_errors(path: Path, pseudonymiser: Pseudonymiser) -> Iterator[None]:
+def veiled_errors(path: Path | str, pseudonymiser: Pseudonymiser) -> Iterator[None]:
     """Name files inside the folder `path` by their pseudonyms in errors that pass."""
     try:
         yield
     except UserError as error:
-        if not pseudonymiser.active or not path.is_dir():
+        # An object of a store is named by its pseudonym from the start.
+        if not pseudonymiser.active or isinstance(path, str) or not path.is_dir():
             raise
         told = str(error)
         inside = {

@@ -5,6 +5,7 @@ from typing import Any
 
 from flows.settings_request import SettingsRequest, parse_assignment
 from flows.stage_display import StageDisplay
+from pipeline.user_error import UserError
 
 DEFAULT_OUT = Path("labels.parquet")
 
@@ -25,6 +26,11 @@ def label_file(
     from pipeline.report_intake import column_mapping
 
     assert settings.reports.path is not None
+    if isinstance(settings.reports.path, str):
+        raise UserError(
+            f"{settings.reports.path}: labels without a lake are made of local files; copy it, or "
+            "take it into a lake with `radsim ingest`"
+        )
     with StageDisplay() as display:
         summary = label_reports_file(
             settings.reports.path,

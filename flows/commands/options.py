@@ -34,7 +34,12 @@ VocabularyOption = Annotated[
         help="Folder of the site whose YAML files add to the vocabulary.",
     ),
 ]
-ReportsOption = Annotated[Path | None, typer.Option("--reports", help="File or folder of reports.")]
+ReportsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--reports", metavar="PATH", help="File or folder of reports, or the URL of a prefix."
+    ),
+]
 FormatOption = Annotated[
     str | None,
     typer.Option(

@@ -74,7 +74,7 @@ def ingest(
 ) -> None:
     """Take reports and label files into the lake."""
     flags = {
-        "reports.path": reports and str(reports),
+        "reports.path": reports,
         "reports.format": format,
         "reports.exam_id": id_column,
         "reports.text": text_column,
@@ -102,7 +102,7 @@ def label(
 ) -> None:
     """Label the reports of the lake, or with --reports a file without any lake."""
     flags = {
-        "reports.path": reports and str(reports),
+        "reports.path": reports,
         "reports.format": format,
         "reports.exam_id": id_column,
         "reports.text": text_column,

@@ -93,25 +93,42 @@ def report_format(path: Path) -> str:
     """
     if path.is_dir():
         files = folder_files(path)
-        formats = {found for file in files if (found := _by_ending(file))}
-        lines = next((file for file in files if _by_ending(file) == "jsonl"), None)
+        formats = {found for file in files if (found := format_by_ending(file.name))}
+        lines = next((file for file in files if format_by_ending(file.name) == "jsonl"), None)
         if lines is not None and _is_bulk_fhir(lines):
             formats = formats - {"jsonl"} | {"fhir"}
         if not formats and next(path.rglob("*.xml"), None):
             formats = {"openi"}
         if not formats and next(path.rglob("p*/s*.txt"), None):
             formats = {"mimic"}
-        if len(formats) == 1:
-            return formats.pop()
-        found = f"files of several formats ({', '.join(sorted(formats))})" if formats else "no file"
-        raise SourceError(
-            f"{printable(path)}: holds {found} of {', '.join(REPORT_FORMATS)}; "
-            "name the format with --format or reports.format"
-        )
-    format = _by_ending(path)
+        return only_format(formats, printable(path))
+    format = format_by_ending(path.name)
     if format == "jsonl" and _is_bulk_fhir(path):
         return "fhir"
     return format or _by_content(path)
+
+
+def only_format(formats: set[str], place: str) -> str:
+    """Return the one format of the files of a place.
+
+    Raises
+    ------
+    SourceError
+        They are of none, or of several.
+    """
+    if len(formats) == 1:
+        return next(iter(formats))
+    found = f"files of several formats ({', '.join(sorted(formats))})" if formats else "no file"
+    raise SourceError(
+        f"{place}: holds {found} of {', '.join(REPORT_FORMATS)}; "
+        "name the format with --format or reports.format"
+    )
+
+
+def may_be_of(name: str, format: str) -> bool:
+    """Whether a file of that name in a folder is read as of that format."""
+    # FHIR's bulk exports end as JSON Lines do.
+    return format_by_ending(name) in ({format, "jsonl"} if format == "fhir" else {format})
 
 
 def folder_files(folder: Path, format: str | None = None) -> list[Path]:
@@ -119,20 +136,19 @@ def folder_files(folder: Path, format: str | None = None) -> list[Path]:
 
     With a format, those whose ending is of it; no file is opened.
     """
-    # FHIR's bulk exports end as JSON Lines do.
-    endings = {format, "jsonl"} if format == "fhir" else {format}
     with source_errors(folder):
         return sorted(
             file
             for file in folder.iterdir()
             if file.is_file()
             and not file.name.startswith((".", "_"))
-            and (format is None or _by_ending(file) in endings)
+            and (format is None or may_be_of(file.name, format))
         )
 
 
-def _by_ending(path: Path) -> str | None:
-    name = path.name.lower()
+def format_by_ending(name: str) -> str | None:
+    """Return the format that a file's name promises, None where it promises none."""
+    name = name.lower()
     for format, endings in ENDINGS.items():
         bare = name.removesuffix(".gz") if format in TEXT_FORMATS else name
         if name.endswith(endings) or bare.endswith(endings):

@@ -67,6 +67,11 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     assert settings.reports.path == tmp_path / "in" / "reports.csv"
 
 
+def test_the_url_of_a_prefix_stays_as_it_is(tmp_path: Path) -> None:
+    settings = load_settings(written(tmp_path, "[reports]\npath = 's3://bucket/drop'\n"))
+    assert settings.reports.path == "s3://bucket/drop"
+
+
 def test_a_variable_is_relative_to_the_shell(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
