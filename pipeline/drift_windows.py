@@ -42,6 +42,12 @@ def windows(
     else:
         since = _runs_after(lake, measured_to)
         batch = pd.Series(exams["run_id"].to_pandas()).isin(since).to_numpy()
+    return reference_of(batch, exams, settings)
+
+
+def reference_of(batch: np.ndarray, exams: pa.Table, settings: DriftSettings) -> Windows:
+    """Return a batch, bool `(n,)` over the exams, with what it is to be held against."""
+    times = pd.Series(exams["exam_time"].to_pandas())
     reference = ~batch
     middle = times[batch].median()
     if settings.reference_days and not pd.isna(middle):

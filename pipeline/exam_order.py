@@ -6,14 +6,12 @@ import numpy as np
 import pandas as pd
 
 from pipeline.lake import Lake
-from pipeline.pseudonyms import Pseudonymiser
+from pipeline.pseudonyms import Pseudonymiser, is_pseudonym
 from pipeline.settings import Settings
 from pipeline.user_error import UserError
 
 BY_TIME = "exam time"
 BY_ID = "exam id"
-
-_PSEUDONYM = re.compile(r"[0-9a-f]{64}")
 
 
 def exam_order(lake: Lake, settings: Settings, rows: pd.DataFrame) -> pd.DataFrame:
@@ -45,7 +43,7 @@ def exam_order(lake: Lake, settings: Settings, rows: pd.DataFrame) -> pd.DataFra
     named = exams["patient_id"].notna() & ~patient_timed
     if Pseudonymiser.of(settings).active:
         named[:] = False
-    named &= ~exams.index.to_series().map(lambda name: bool(_PSEUDONYM.fullmatch(name)))
+    named &= ~exams.index.to_series().map(is_pseudonym)
     ranks = {name: rank for rank, name in enumerate(sorted(exams.index[named], key=_natural))}
     order = seconds.where(~named, exams.index.to_series().map(ranks).astype(np.float64))
     return exams.assign(order=order, by=np.select([timed, named], [BY_TIME, BY_ID], ""))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 _CLOCK_MAY_LAG = timedelta(hours=1)
+_MOST_SHOWN = 10
 
 
 class Run:
@@ -90,6 +91,24 @@ class Run:
     def _unlock(self) -> None:
         if self._lock is not None:
             self._lock.release()
+
+    def pin(self, name: str, version: int) -> None:
+        """Read a table, which this run must not write, at an older version that a run left.
+
+        Raises
+        ------
+        UserError
+            No run left such a version.
+        """
+        outputs = self.lake.runs(self._ledger)["outputs"].to_pylist()
+        left = sorted({json.loads(text).get(name, -1) for text in outputs} - {-1})
+        if version not in left:
+            there = f"its versions are {_numbers(left)}" if left else "it has none yet"
+            raise UserError(
+                f"{self.lake.root}: no run left version {version} of {name}; {there} "
+                f"(`radsim history {name}`)"
+            )
+        self.current[name] = version
 
     def read(self, name: str, columns: list[str] | None = None, where: Any = None) -> pa.Table:
         """Read a table at the version that was current when the run began, and note it."""
@@ -309,6 +328,11 @@ class Run:
 
 def _column(value: str | pa.Array | pa.ChunkedArray, rows: int) -> pa.Array | pa.ChunkedArray:
     return pa.repeat(pa.scalar(value), rows) if isinstance(value, str) else value
+
+
+def _numbers(versions: Sequence[int]) -> str:
+    shown = [str(version) for version in versions[-_MOST_SHOWN:]]
+    return ", ".join([*(["..."] if len(versions) > _MOST_SHOWN else []), *shown])
 
 
 def _clock_note(runs: pa.Table, now: datetime) -> tuple[str, ...]:

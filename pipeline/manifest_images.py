@@ -8,7 +8,13 @@ import numpy as np
 import pandas as pd
 
 from pipeline.lake import Lake
-from pipeline.manifests import Release, current_release, manifest_metadata, read_manifest
+from pipeline.manifests import (
+    Release,
+    current_release,
+    manifest_metadata,
+    read_manifest,
+    release_of,
+)
 from pipeline.settings import Settings
 from pipeline.user_error import UserError
 
@@ -58,18 +64,18 @@ def cache_folder(settings: Settings, lake: Lake) -> Path:
     return folder / f"{settings.cache.size}px"
 
 
-def manifest_images(lake: Lake, settings: Settings) -> ManifestImages:
-    """Return the current manifest with its pixels.
+def manifest_images(lake: Lake, settings: Settings, version: int | None = None) -> ManifestImages:
+    """Return a manifest, the current one by default, with its pixels.
 
     Raises
     ------
     UserError
-        There is no manifest, none of its images is in the cache, or the cache was moved away, is
-        another machine's or is damaged.
+        There is no such manifest, none of its images is in the cache, or the cache was moved away,
+        is another machine's or is damaged.
     """
     from pipeline.images.pixel_cache import open_pixels
 
-    release = current_release(lake)
+    release = current_release(lake) if version is None else release_of(lake, version)
     manifest = read_manifest(lake, release)
     told = manifest_metadata(manifest)
     cached = lake.read("pixels", ["image_id", "pixel_digest", "size", "shard", "row"]).to_pandas()

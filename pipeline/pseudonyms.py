@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import os
+import re
 from collections.abc import Iterable
 
 import pyarrow as pa
@@ -12,6 +13,13 @@ from pipeline.settings import Settings
 from pipeline.user_error import UserError
 
 KEY_VARIABLE = "RADSIM_PSEUDONYM_KEY"
+
+_PSEUDONYM = re.compile(r"[0-9a-f]{64}")
+
+
+def is_pseudonym(identifier: str) -> bool:
+    """Say whether an identifier has the form of a pseudonym."""
+    return bool(_PSEUDONYM.fullmatch(identifier))
 
 
 class Pseudonymiser:

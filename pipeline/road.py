@@ -5,6 +5,7 @@ from functools import partial
 from importlib import import_module
 from typing import Protocol, cast
 
+from pipeline.selection import EVERYTHING, Selection
 from pipeline.settings import Settings
 from pipeline.stage_summary import Progress, StageSummary, silent
 from pipeline.user_error import UserError
@@ -49,6 +50,21 @@ def stage_of_road(name: str) -> Stage:
     if name != "train":
         return function
     return partial(cast("Callable[..., StageSummary]", function), by_rule=True)
+
+
+def stage_of_selection(name: str, selection: Selection) -> Stage:
+    """Return the stage of that name, limited to a selection.
+
+    Raises
+    ------
+    UserError
+        There is no such stage, or it cannot be limited so (see `pipeline.selection`).
+    """
+    function = stage(name)
+    selection.refuse_other_than(name)
+    if selection == EVERYTHING:
+        return function
+    return partial(cast("Callable[..., StageSummary]", function), selection=selection)
 
 
 def stages_of(settings: Settings, first: str | None = None) -> tuple[str, ...]:

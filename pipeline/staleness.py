@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pyarrow.compute as pc
 
 from labelers.rule_labeler import labeler_name
-from pipeline.labelling import site_vocabulary
+from pipeline.labelling import label_scheme, site_vocabulary
 from pipeline.lake import Lake
 from pipeline.manifests import manifest_metadata, read_manifest, releases
 from pipeline.models import candidate_model, models_in_order, models_in_use, untrained_id
@@ -19,8 +19,8 @@ from pipeline.run_history import FinishedRun, finished_runs
 from pipeline.settings import Settings
 from pipeline.stages.drift import drift_made_of
 from pipeline.stages.embed import embedding_made_of
-from pipeline.stages.evaluate import judged_by
-from pipeline.stages.index import rules_digest
+from pipeline.stages.evaluate import judged_by, last_judged_by
+from pipeline.stages.index import last_rules, rules_digest
 from pipeline.stages.link import TABLES_LINKED
 from pipeline.stages.train import model_id_of
 from pipeline.training_rule import training_decision
@@ -113,10 +113,16 @@ def _label(look: _Look) -> tuple[str, str]:
         return "", ""
     told = look.lake.read("labels", ["exam_id", "content_hash", "labeler", "vocabulary_hash"])
     vocabulary = site_vocabulary(look.settings.label.vocabulary).hash
-    if told.num_rows and told["vocabulary_hash"][0].as_py() != vocabulary:
-        return output, "the vocabulary has changed"
-    if told.num_rows and told["labeler"][0].as_py() != labeler_name():
-        return output, f"the labeler has changed: it is {labeler_name()} now"
+    if told.num_rows:
+        for column, present, changed in (
+            ("vocabulary_hash", vocabulary, "the vocabulary has changed"),
+            ("labeler", labeler_name(), f"the labeler has changed: it is {labeler_name()} now"),
+        ):
+            others = pc.sum(pc.not_equal(told[column], present)).as_py()
+            if others:
+                # A selection may have been labelled anew already.
+                part = f" since {others:,} of {told.num_rows:,} reports were labelled"
+                return output, changed + (part if others < told.num_rows else "")
     reports = look.lake.read("reports", ["exam_id", "content_hash", "status"])
     reports = reports.filter(pc.not_equal(reports["status"], "retracted"))
     text_of = dict(zip(*(told[n].to_pylist() for n in ("exam_id", "content_hash")), strict=True))
@@ -138,9 +144,7 @@ def _drift(look: _Look) -> tuple[str, str]:
 
 
 def _index(look: _Look) -> tuple[str, str]:
-    last = look.last("index")
-    before = last.parameters.get("rules") if last else None
-    changed = before not in (None, rules_digest(look.settings.images))
+    changed = last_rules(look.lake) not in (None, rules_digest(look.settings.images))
     return look.version("images"), "the rules of [images] have changed" if changed else ""
 
 
@@ -164,8 +168,9 @@ def _link(look: _Look) -> tuple[str, str]:
         return "", ""
     output = f"manifest {look.release.version}"
     told = manifest_metadata(read_manifest(look.lake, look.release))
-    if told["scheme"] != look.settings.manifest.scheme:
-        return output, f"[manifest] scheme is {look.settings.manifest.scheme} now"
+    scheme = label_scheme(look.settings.manifest.scheme, look.settings.label.vocabulary).name
+    if told["scheme"] != scheme:
+        return output, f"[manifest] scheme is {scheme} now"
     if withdrawn_releases(look.lake) and look.release.version < look.current["manifest"]:
         return output, "a later manifest was withdrawn"
     same = _same_rows(look.runs)
@@ -222,9 +227,7 @@ def _evaluate(look: _Look) -> tuple[str, str]:
         name = model["model_id"]
         if {"model_id": name, "manifest_digest": look.release.digest} not in rows:
             return output, f"{name} is not evaluated on manifest {look.release.version} yet"
-    last = look.last("evaluate")
-    before = last.parameters.get("judged_by") if last else None
-    changed = before not in (None, judged_by(look.settings))
+    changed = last_judged_by(look.lake) not in (None, judged_by(look.settings))
     return output, "the settings of [evaluate] have changed" if changed else ""
 
 

@@ -5,8 +5,17 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.options import ConfigOption, ForceOption, LakeOption, SetOption
-from flows.commands.stage_running import run_stages
+from flows.commands.options import (
+    ConfigOption,
+    ExamOption,
+    ForceOption,
+    LakeOption,
+    ReleaseOption,
+    SetOption,
+    SinceOption,
+    UntilOption,
+)
+from flows.commands.stage_running import run_selection
 from flows.settings_request import settings_request
 from flows.stage_display import StageDisplay
 from pipeline.user_error import UserError
@@ -28,15 +37,22 @@ def embed(
     config: ConfigOption = None,
     lake: LakeOption = None,
     assignments: SetOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    exam: ExamOption = None,
+    version: ReleaseOption = None,
     force: ForceOption = False,
 ) -> None:
     """Embed every image of the manifest with the last model, or with --images any files."""
     request = settings_request(config, lake, assignments)
+    asked = {"since": since, "until": until, "exams": exam, "version": version}
     if images is None:
         if model is not None or out is not None:
             raise UserError("--model and --out go with --images FOLDER or FILE.csv")
-        run_stages(["embed"], request, force=force, as_road=False)
+        run_selection("embed", request, asked, force=force)
         return
+    if any(asked.values()):
+        raise UserError("--since, --until, --exam and --version go with a lake, not --images")
     if model is None:
         raise UserError("--images needs --model, a model's file or folder (models/ID in a lake)")
     settings = request.load()

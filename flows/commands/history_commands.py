@@ -46,6 +46,7 @@ def runs(
             "at": _minute(run.at),
             "stage": run.stage,
             "outcome": run.outcome,
+            "asked": _asked(run),
             "read": _versions(run.inputs),
             "wrote": _versions(run.outputs),
             "counts": _counts(run),
@@ -94,6 +95,18 @@ def _minute(at: datetime) -> str:
 
 def _versions(versions: dict[str, int]) -> str:
     return ", ".join(f"{table} v{version}" for table, version in versions.items())
+
+
+def _asked(run: "FinishedRun") -> str:
+    """Return the selection that the run was limited to; of exams their count."""
+    asked = run.parameters.get("selection")
+    if not isinstance(asked, dict):
+        return ""
+    told = dict(asked)
+    if "exams" in told:
+        named = told.pop("exams")
+        told["exams"] = named if isinstance(named, int) else len(named)
+    return ", ".join(f"{name} {value}" for name, value in told.items())
 
 
 def _counts(run: "FinishedRun") -> str:

@@ -23,6 +23,30 @@ SetOption = Annotated[
 ForceOption = Annotated[
     bool, typer.Option("--force", help="Do the work again even where nothing changed.")
 ]
+SinceOption = Annotated[
+    str | None,
+    typer.Option("--since", metavar="DATE", help="Only exams from this day on (exam_time, UTC)."),
+]
+UntilOption = Annotated[
+    str | None,
+    typer.Option(
+        "--until", metavar="DATE", help="Only exams up to the end of this day (exam_time, UTC)."
+    ),
+]
+ExamOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exam",
+        metavar="ID",
+        help="Only this exam, as the lake or the source names it; repeat it.",
+    ),
+]
+ReleaseOption = Annotated[
+    int | None,
+    typer.Option(
+        "--version", metavar="N", help="On this release (`radsim manifest`), not the newest."
+    ),
+]
 SchemeOption = Annotated[
     str | None, typer.Option("--scheme", help="Label scheme: chexpert14, nih14 ...")
 ]

@@ -9,17 +9,21 @@ from flows.commands.embed_command import embed
 from flows.commands.file_labelling import label_file
 from flows.commands.options import (
     ConfigOption,
+    ExamOption,
     ForceOption,
     FormatOption,
     IdColumnOption,
     LakeOption,
+    ReleaseOption,
     ReportsOption,
     SchemeOption,
     SetOption,
+    SinceOption,
     TextColumnOption,
+    UntilOption,
     VocabularyOption,
 )
-from flows.commands.stage_running import run_stages
+from flows.commands.stage_running import run_selection, run_stages
 from flows.error_reporting import reporting_errors
 from flows.settings_request import settings_request
 from pipeline.user_error import UserError
@@ -98,6 +102,17 @@ def label(
     config: ConfigOption = None,
     lake: LakeOption = None,
     assignments: SetOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    exam: ExamOption = None,
+    version: Annotated[
+        int | None,
+        typer.Option(
+            "--version",
+            metavar="N",
+            help="On this version of the reports (`radsim history reports`).",
+        ),
+    ] = None,
     force: ForceOption = False,
 ) -> None:
     """Label the reports of the lake, or with --reports a file without any lake."""
@@ -109,13 +124,16 @@ def label(
         "manifest.scheme": scheme,
         "label.vocabulary": vocabulary and str(vocabulary),
     }
+    asked = {"since": since, "until": until, "exams": exam, "version": version}
     if reports is not None:
+        if any(asked.values()) or version == 0:
+            raise UserError("--since, --until, --exam and --version go with a lake, not --reports")
         label_file(config, assignments, flags, out)
         return
     if out is not None or format is not None or id_column is not None or text_column:
         raise UserError("--out, --format, --id-column and --text-column go with --reports FILE")
     request = settings_request(config, lake, assignments, flags)
-    run_stages(["label"], request, force=force, as_road=False)
+    run_selection("label", request, asked, force=force)
 
 
 def drift(
@@ -123,11 +141,23 @@ def drift(
     config: ConfigOption = None,
     lake: LakeOption = None,
     assignments: SetOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    version: Annotated[
+        int | None,
+        typer.Option(
+            "--version",
+            metavar="N",
+            help="With dates: on this version of the labels (`radsim history labels`).",
+        ),
+    ] = None,
     force: ForceOption = False,
 ) -> None:
     """Show how the labels of new exams differ from those before; measure them first if need be."""
     request = settings_request(config, lake, assignments, {"manifest.scheme": scheme})
-    run_stages(["drift"], request, force=force, as_road=False)
+    run_selection(
+        "drift", request, {"since": since, "until": until, "version": version}, force=force
+    )
 
 
 def index(
@@ -137,22 +167,28 @@ def index(
     config: ConfigOption = None,
     lake: LakeOption = None,
     assignments: SetOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    exam: ExamOption = None,
     force: ForceOption = False,
 ) -> None:
     """Find the radiographs and say which of them can be used."""
     request = settings_request(config, lake, assignments, {"images.path": images and str(images)})
-    run_stages(["index"], request, force=force, as_road=False)
+    run_selection("index", request, {"since": since, "until": until, "exams": exam}, force=force)
 
 
 def cache(
     config: ConfigOption = None,
     lake: LakeOption = None,
     assignments: SetOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    exam: ExamOption = None,
     force: ForceOption = False,
 ) -> None:
     """Decode each usable image once, at training size."""
     request = settings_request(config, lake, assignments)
-    run_stages(["cache"], request, force=force, as_road=False)
+    run_selection("cache", request, {"since": since, "until": until, "exams": exam}, force=force)
 
 
 def link(
@@ -160,11 +196,12 @@ def link(
     config: ConfigOption = None,
     lake: LakeOption = None,
     assignments: SetOption = None,
+    version: ReleaseOption = None,
     force: ForceOption = False,
 ) -> None:
     """Join labels and images and publish them as the next manifest."""
     request = settings_request(config, lake, assignments, {"manifest.scheme": scheme})
-    run_stages(["link"], request, force=force, as_road=False)
+    run_selection("link", request, {"version": version}, force=force)
 
 
 def train(
@@ -172,11 +209,12 @@ def train(
     config: ConfigOption = None,
     lake: LakeOption = None,
     assignments: SetOption = None,
+    version: ReleaseOption = None,
     force: ForceOption = False,
 ) -> None:
     """Train the embedding on the last manifest."""
     request = settings_request(config, lake, assignments, {"train.seed": seed})
-    run_stages(["train"], request, force=force, as_road=False)
+    run_selection("train", request, {"version": version}, force=force)
 
 
 def evaluate(
@@ -190,12 +228,13 @@ def evaluate(
     config: ConfigOption = None,
     lake: LakeOption = None,
     assignments: SetOption = None,
+    version: ReleaseOption = None,
     force: ForceOption = False,
 ) -> None:
     """Measure retrieval and normal-versus-abnormal of the last model."""
     flags = {"evaluate.split": split, "evaluate.truth": truth, "evaluate.k": k}
     request = settings_request(config, lake, assignments, flags)
-    run_stages(["evaluate"], request, force=force, as_road=False)
+    run_selection("evaluate", request, {"version": version}, force=force)
 
 
 def gate(

@@ -1,6 +1,7 @@
 """Run stages one after the other for the command line."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -8,6 +9,47 @@ from flows.commands.status_command import stale_line
 from flows.error_reporting import resumed_by
 from flows.settings_request import SettingsRequest
 from flows.stage_display import StageDisplay
+
+if TYPE_CHECKING:
+    from pipeline.settings import Settings
+
+# The option of each field of a selection.
+SELECTING = {"since": "--since", "until": "--until", "exams": "--exam", "version": "--version"}
+
+
+def run_selection(
+    name: str, request: SettingsRequest, asked: Mapping[str, Any], *, force: bool
+) -> None:
+    """Run one stage, limited to what of `asked` (see `pipeline.selection.Selection`) was given.
+
+    Raises
+    ------
+    ResumableError
+        The stage failed or was interrupted; it names the command that resumes.
+    UserError
+        The selection is wrong or not one for this stage.
+    """
+    given = {field: value for field, value in asked.items() if value not in (None, [])}
+    if not given:
+        run_stages([name], request, force=force, as_road=False)
+        return
+    from pipeline import road
+    from pipeline.pseudonyms import Pseudonymiser
+    from pipeline.selection import read_selection
+
+    settings = request.load()
+    stage = road.stage_of_selection(name, read_selection(given, Pseudonymiser.of(settings)))
+    # Exams are identifiers: the words that resume are printed, and may be logged.
+    words = [
+        word
+        for field, option in SELECTING.items()
+        if field in given
+        for word in (option, "..." if field == "exams" else str(given[field]))
+    ]
+    command = ["radsim", name, *request.arguments(), *words, *(["--force"] if force else [])]
+    with StageDisplay() as display, resumed_by(command):
+        display.show(stage(settings, progress=display.progress_for(name), force=force))
+    _tell_what_is_stale(settings)
 
 
 def run_stages(
@@ -42,8 +84,12 @@ def run_stages(
                 summary = stage_of(name)(settings, progress=progress, force=force)
             display.show(summary)
     if not as_road and summary.outcome == "committed":
-        from pipeline.staleness import stage_states
+        _tell_what_is_stale(settings)
 
-        states = stage_states(settings)
-        if any(state.stale for state in states):
-            typer.echo(stale_line(states))
+
+def _tell_what_is_stale(settings: "Settings") -> None:
+    from pipeline.staleness import stage_states
+
+    states = stage_states(settings)
+    if any(state.stale for state in states):
+        typer.echo(stale_line(states))

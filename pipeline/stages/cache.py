@@ -20,6 +20,7 @@ from pipeline.manifest_images import cache_folder
 from pipeline.pseudonyms import Pseudonymiser
 from pipeline.quarantine import file_away, rejected_rows
 from pipeline.sealed_paths import PathSeal
+from pipeline.selection import EVERYTHING, Selection, exams_selected
 from pipeline.settings import Settings
 from pipeline.stage_summary import Progress, StageSummary, silent
 from pipeline.user_error import UserError
@@ -31,21 +32,33 @@ POOL_FROM = 200
 _UNREAD = "unreadable: the file cannot be read"
 
 
-def cache(settings: Settings, *, progress: Progress = silent, force: bool = False) -> StageSummary:
+def cache(
+    settings: Settings,
+    *,
+    progress: Progress = silent,
+    force: bool = False,
+    selection: Selection = EVERYTHING,
+) -> StageSummary:
     """Decode the usable images that the cache does not hold at this size.
 
     Reads images; writes pixels, shards in the cache folder, and quarantine. An image that cannot
-    be decoded becomes unusable, with the reason, so that no manifest names it.
+    be decoded becomes unusable, with the reason, so that no manifest names it. `selection` limits
+    it to the images of some exams.
 
     Raises
     ------
     UserError
-        The lake has no images, or the folder of images is not there.
+        The lake has no images, the folder of images is not there, or a selected exam is not.
     """
     size = settings.cache.size
-    with Run(Lake.of(settings), "cache", {"force": force, "size": size}) as run:
+    selection.refuse_other_than("cache")
+    told = {"force": force, "size": size, **selection.told()}
+    with Run(Lake.of(settings), "cache", told) as run:
         images = require(run.read("images"), "images", "index").to_pandas()
         usable = images[images["usable"]]
+        chosen = exams_selected(run, selection, images["exam_id"].dropna())
+        if chosen is not None:
+            usable = usable[usable["exam_id"].isin(chosen.to_pylist())]
         cached = run.read("pixels").to_pandas()
         cached = cached[cached["size"] == size]
         folder = cache_folder(settings, run.lake)

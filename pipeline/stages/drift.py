@@ -9,17 +9,25 @@ import pyarrow.compute as pc
 
 from data_contracts import schemas
 from pipeline.contracts import whole
-from pipeline.drift_windows import Windows, windows
+from pipeline.drift_windows import Windows, reference_of, windows
 from pipeline.label_drift import class_drift
 from pipeline.labelling import label_scheme, site_vocabulary
 from pipeline.lake import Lake, require
 from pipeline.lake_run import Run
+from pipeline.run_history import finished_runs
+from pipeline.selection import EVERYTHING, Selection, exams_selected
 from pipeline.settings import Settings
 from pipeline.stage_summary import Progress, StageSummary, silent
 from pipeline.user_error import UserError
 
 
-def drift(settings: Settings, *, progress: Progress = silent, force: bool = False) -> StageSummary:
+def drift(
+    settings: Settings,
+    *,
+    progress: Progress = silent,
+    force: bool = False,
+    selection: Selection = EVERYTHING,
+) -> StageSummary:
     """Hold the states of new exams, class by class, against those of earlier ones.
 
     Reads reports and labels; writes drift. Both sides are labelled by the same labeler, since a
@@ -27,15 +35,25 @@ def drift(settings: Settings, *, progress: Progress = silent, force: bool = Fals
     measured again with the next ones. Measuring the same labels twice changes nothing, unless
     `force`.
 
+    Where `selection` says which dates are the new batch, of the labels as they are or of an older
+    version, the measurement is shown and noted in the ledger, not stored: the table tells the road
+    what came in and when to train.
+
     Raises
     ------
     UserError
-        There are no labels yet, or they were made with another vocabulary.
+        There are no labels yet, they were made with another vocabulary, or a version is named
+        without dates.
     """
+    selection.refuse_other_than("drift")
+    if selection.version is not None and not selection.of_exams:
+        raise UserError("drift takes --version with --since or --until, which say what is new")
     site = settings.label.vocabulary
     vocabulary = site_vocabulary(site)
     scheme = label_scheme(settings.manifest.scheme, site)
-    with Run(Lake.of(settings), "drift", {"force": force}) as run:
+    with Run(Lake.of(settings), "drift", {"force": force, **selection.told()}) as run:
+        if selection.version is not None:
+            _pin_labels(run, selection.version)
         if "labels" not in run.current and "file_labels" in run.current:
             return run.summary({}, notes=("labels came in a file: their drift is not measured",))
         made_with = require(run.read("labels", ["vocabulary_hash"]), "labels", "label")
@@ -50,6 +68,10 @@ def drift(settings: Settings, *, progress: Progress = silent, force: bool = Fals
         versions = {"reports": run.current["reports"], "labels": run.current["labels"]}
         made_of = drift_made_of(settings, versions)
         same = known.filter(pc.equal(known["content_hash"], made_of))
+        if selection.of_exams:
+            return _of_dates(
+                run, labels["exam_id"], exams, scheme.project(labels), selection, settings
+            )
         if same.num_rows and not force:
             rows = same.to_pylist()
             return run.summary(_counts(rows), notes=_notes(rows), figures=_figures(rows))
@@ -67,6 +89,34 @@ def drift(settings: Settings, *, progress: Progress = silent, force: bool = Fals
         run.commit(_counts(rows))
         notes = _notes(rows) + _of_labeler(known, vocabulary.hash)
         return run.summary(_counts(rows), notes=notes, figures=_figures(rows))
+
+
+def _pin_labels(run: Run, version: int) -> None:
+    """Let the run read labels of this version, and the reports that they were made from."""
+    run.pin("labels", version)
+    made = next(m for m in finished_runs(run.lake) if m.outputs.get("labels") == version)
+    reports = {**made.inputs, **made.outputs}.get("reports")
+    if reports is not None:
+        run.pin("reports", reports)
+
+
+def _of_dates(
+    run: Run,
+    exam_ids: pa.ChunkedArray,
+    exams: pa.Table,
+    states: pa.Table,
+    selection: Selection,
+    settings: Settings,
+) -> StageSummary:
+    """Hold the exams of chosen dates against the reference; note it and store nothing."""
+    chosen = exams_selected(run, selection)
+    batch = pc.is_in(exam_ids, value_set=chosen).to_numpy()
+    sides = reference_of(batch, exams, settings.drift)
+    versions = {"reports": run.current["reports"], "labels": run.current["labels"]}
+    rows = _rows(states, sides, settings, versions, versions["reports"])
+    run.note(measured="exams of chosen dates")
+    run.commit(_counts(rows))
+    return run.summary(_counts(rows), notes=_notes(rows), figures=_figures(rows))
 
 
 def _of_exams(run: Run, exam_ids: pa.ChunkedArray) -> pa.Table:

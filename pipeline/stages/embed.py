@@ -23,6 +23,7 @@ from pipeline.models import (
     untrained_id,
 )
 from pipeline.scratch import scratch_folder
+from pipeline.selection import EVERYTHING, Selection, exams_selected
 from pipeline.settings import GallerySettings, Settings
 from pipeline.stage_summary import Progress, StageSummary, silent
 from pipeline.user_error import UserError
@@ -33,23 +34,33 @@ if TYPE_CHECKING:
 BATCH = 64
 
 
-def embed(settings: Settings, *, progress: Progress = silent, force: bool = False) -> StageSummary:
+def embed(
+    settings: Settings,
+    *,
+    progress: Progress = silent,
+    force: bool = False,
+    selection: Selection = EVERYTHING,
+) -> StageSummary:
     """Embed the manifest's images with the current model and, beside it, the untrained network.
 
     A candidate, which is not current before the gate lets it through, is embedded with too. Reads
     the manifest, pixels and models; writes embeddings and each model's gallery index. Only
     images that are new or whose pixels changed are embedded, unless `force`. The index is built
-    again when the embeddings have changed or [gallery] asks for another kind.
+    again when the embeddings have changed or [gallery] asks for another kind. `selection` limits it
+    to the images of some exams, or takes those of another release.
 
     Raises
     ------
     UserError
-        There is no manifest or no model yet.
+        There is no manifest or no model yet, or a selected exam is not there.
     """
     from training.embed import embed as embed_images
 
-    with Run(Lake.of(settings), "embed", {"force": force}) as run:
-        images = manifest_images(run.lake, settings)
+    selection.refuse_other_than("embed")
+    with Run(Lake.of(settings), "embed", {"force": force, **selection.told()}) as run:
+        images = manifest_images(run.lake, settings, selection.version)
+        chosen = exams_selected(run, selection, images.rows["exam_id"])
+        asked = images.rows["exam_id"].isin(chosen.to_pylist()) if chosen is not None else None
         run.inputs["manifest"] = images.release.version
         models = {model["model_id"]: model for model in models_in_use(run.lake)}
         untrained = untrained_id(settings)
@@ -63,12 +74,14 @@ def embed(settings: Settings, *, progress: Progress = silent, force: bool = Fals
             mine = known[known["model_id"] == name]
             made_of = embedding_made_of(digest, images.rows["pixel_digest"])
             before = images.rows["image_id"].map(mine.set_index("image_id")["content_hash"])
-            stale = np.flatnonzero((before != made_of).to_numpy())
-            if force:
-                stale = np.arange(len(images.rows))
-            counts["in"] += len(images.rows)
+            due = np.full(len(images.rows), True) if force else (before != made_of).to_numpy()
+            wanted = len(images.rows)
+            if asked is not None:
+                due, wanted = due & asked.to_numpy(), int(asked.sum())
+            stale = np.flatnonzero(due)
+            counts["in"] += wanted
             counts["embedded"] += len(stale)
-            counts["unchanged"] += len(images.rows) - len(stale)
+            counts["unchanged"] += wanted - len(stale)
             if len(stale):
                 network = _network(run.lake, settings, models.get(name))
                 vectors = embed_images(network, images.pixels, stale, BATCH, progress, kind)

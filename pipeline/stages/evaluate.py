@@ -17,18 +17,26 @@ from pipeline.exam_order import exam_order
 from pipeline.lake import Lake, require
 from pipeline.lake_run import Run
 from pipeline.manifest_images import ManifestImages, manifest_images
+from pipeline.manifests import current_release
 from pipeline.models import CHANCE, models_in_use, untrained_id
+from pipeline.run_history import finished_runs
+from pipeline.selection import EVERYTHING, Selection
 from pipeline.settings import Settings
 from pipeline.stage_summary import Progress, StageSummary, silent
 
 
 def evaluate(
-    settings: Settings, *, progress: Progress = silent, force: bool = False
+    settings: Settings,
+    *,
+    progress: Progress = silent,
+    force: bool = False,
+    selection: Selection = EVERYTHING,
 ) -> StageSummary:
     """Measure the models in use on the evaluated split, beside chance and the untrained network.
 
-    A candidate and the current model are measured on the same exams of the current manifest,
-    whichever manifest each was trained on; patients keep their split, so neither has seen them.
+    A candidate and the current model are measured on the same exams of the current manifest, or of
+    the release that `selection` names, whichever manifest each was trained on; patients keep their
+    split, so neither has seen them.
 
     Reads the manifest, embeddings and, where they are the truth, gold codes; writes evaluations.
     Measuring the same embeddings twice changes nothing, unless `force`.
@@ -38,9 +46,13 @@ def evaluate(
     UserError
         There is no model, no embedding, or no exam of the split with a truth.
     """
-    told = {"force": force, "judged_by": judged_by(settings)}
-    with Run(Lake.of(settings), "evaluate", told) as run:
-        images = manifest_images(run.lake, settings)
+    selection.refuse_other_than("evaluate")
+    judge = judged_by(settings)
+    with Run(Lake.of(settings), "evaluate", {"force": force, **selection.told()}) as run:
+        images = manifest_images(run.lake, settings, selection.version)
+        is_current = images.release == current_release(run.lake)
+        if is_current:
+            run.parameters["judged_by"] = judge
         run.inputs["manifest"] = images.release.version
         models = {model["model_id"]: model["content_hash"] for model in models_in_use(run.lake)}
         truth = judged_truth(run, settings, images)
@@ -67,10 +79,19 @@ def evaluate(
         progress(len(measured), len(measured), "measured")
         if rows:
             _commit(run, rows, images, pa.array(hashes))
+        elif is_current and last_judged_by(run.lake) not in (None, judge):
+            run.note(judged_by=judge)
         run.commit(counts)
         if not measured:
             notes = (*notes, f"evaluated already: {', '.join(models)}")
-    return run.summary(counts, notes=notes, figures={"measures": measure_table(run.lake, settings)})
+    table = measure_table(run.lake, settings, images.release.version)
+    return run.summary(counts, notes=notes, figures={"measures": table})
+
+
+def last_judged_by(lake: Lake) -> str | None:
+    """Return by which settings (`judged_by`) a current manifest was last measured on."""
+    told = [run.parameters.get("judged_by") for run in finished_runs(lake, "evaluate")]
+    return next((str(made) for made in reversed(told) if made is not None), None)
 
 
 def judged_by(settings: Settings) -> str:
@@ -79,10 +100,13 @@ def judged_by(settings: Settings) -> str:
     return hashlib.sha256(told.encode()).hexdigest()
 
 
-def measure_table(lake: Lake, settings: Settings) -> list[dict[str, Any]]:
+def measure_table(
+    lake: Lake, settings: Settings, version: int | None = None
+) -> list[dict[str, Any]]:
     """Return figures as text, a column each for models in use, the untrained network and chance.
 
-    `trained` is the newest of the models in use; where it is a candidate, `current` is beside it.
+    They are those on a release, by default the newest one measured on. `trained` is the newest of
+    the models in use; where it is a candidate, `current` is beside it.
     """
     *current, trained = models_in_use(lake)
     model_id = trained["model_id"]
@@ -90,7 +114,8 @@ def measure_table(lake: Lake, settings: Settings) -> list[dict[str, Any]]:
     frame = frame[
         (frame["truth"] == settings.evaluate.truth) & (frame["split"] == settings.evaluate.split)
     ]
-    frame = frame[frame["manifest_version"] == frame["manifest_version"].max()]
+    measured_on = frame["manifest_version"].max() if version is None else version
+    frame = frame[frame["manifest_version"] == measured_on]
     shown = _shown(settings.evaluate.k)
     prefix = _UNIT_PREFIX[settings.evaluate.unit]
     columns = {"trained": model_id}

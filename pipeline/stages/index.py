@@ -19,7 +19,9 @@ from pipeline.lake import Lake
 from pipeline.lake_run import Run
 from pipeline.pseudonyms import Pseudonymiser
 from pipeline.quarantine import file_away, rejected_rows, release
+from pipeline.run_history import finished_runs
 from pipeline.sealed_paths import PathSeal
+from pipeline.selection import EVERYTHING, Selection, exams_selected
 from pipeline.settings import ImageSettings, Settings
 from pipeline.stage_summary import Progress, StageSummary, silent
 
@@ -29,36 +31,50 @@ POOL_FROM = 2_000
 _DESCRIBED = [f.name for f in schemas.IMAGES if f not in schemas.PROVENANCE]
 
 
-def index(settings: Settings, *, progress: Progress = silent, force: bool = False) -> StageSummary:
+def index(
+    settings: Settings,
+    *,
+    progress: Progress = silent,
+    force: bool = False,
+    selection: Selection = EVERYTHING,
+) -> StageSummary:
     """Describe the image files that are new or changed; decode nothing.
 
     Reads the image folder and, if there is one, the list that says which file is whose; writes
     images and quarantine. An image that cannot be used keeps its row, with the reason, and stands
     in quarantine too. A file seen before with the same size and time is not opened again, unless
     `force` or the rules have changed; so `content_hash` here is of what was looked at (path, size,
-    time, rules, list), and `pixel_digest` is of the pixels.
+    time, rules, list), and `pixel_digest` is of the pixels. `selection` limits it to the files that
+    the lake or the image list knows as those of some exams; new files that only their headers
+    could tell are left for a run without one.
 
     Raises
     ------
     UserError
-        There is no image folder, no file in it, or the rows break their contract as a whole.
+        There is no image folder, no file in it, the rows break their contract as a whole, or a
+        selected exam is not there.
     """
     rules = image_rules(settings.images)
     pseudonymiser = Pseudonymiser.of(settings)
-    told = {"force": force, "rules": rules_digest(settings.images)}
+    selection.refuse_other_than("index")
+    digest = rules_digest(settings.images)
+    told = {"force": force, **selection.told()}
+    if not selection.of_exams:
+        told["rules"] = digest
     with Run(Lake.of(settings), "index", told) as run:
         files = image_files(settings.images)
         files["content_hash"] = _signatures(files, rules, pseudonymiser)
         seal = PathSeal(pseudonymiser)
         known = run.read("images").to_pandas()
         known["path"] = pd.Series(seal.opened(known["path"]), known.index, "str")
+        there, files = files, _selected(run, files, known, selection, pseudonymiser)
         before = files["path"].map(known.set_index("path")["content_hash"])
         fresh = files if force else files[before != files["content_hash"]]
         rows = _described(fresh, rules, settings, pseudonymiser, progress)
         rows, repeated, rejected = _distinct(rows, known[~known["path"].isin(fresh["path"])])
         rows, broken = _kept(run, rows, seal)
         # A damaged file that had the row of an image which another file now shows.
-        ousted = known[known["image_id"].isin(rows["image_id"]) & known["path"].isin(files["path"])]
+        ousted = known[known["image_id"].isin(rows["image_id"]) & known["path"].isin(there["path"])]
         ousted = ousted[~ousted["path"].isin(fresh["path"])].copy()
         ousted["reference"] = file_references(ousted["path"], pseudonymiser).to_pandas()
         rejected += [broken, _unusable(rows[~rows["usable"]]), _unusable(ousted)]
@@ -72,6 +88,9 @@ def index(settings: Settings, *, progress: Progress = silent, force: bool = Fals
         }
         counts["quarantined"] = len(files) - counts["indexed"] - counts["unchanged"]
         pseudonymiser.save_map()
+        if not run.changed and not selection.of_exams and last_rules(run.lake) != digest:
+            # Files were described by these rules selection by selection, now all of them are.
+            run.note(rules=digest)
         run.commit(counts)
         return run.summary(counts, parts=("indexed", "unchanged", "quarantined"), notes=notes)
 
@@ -90,6 +109,27 @@ def rules_digest(settings: ImageSettings) -> str:
     """Return a hash of the rules by which images are used or not."""
     rules = repr(dataclasses.astuple(image_rules(settings)))
     return hashlib.sha256(rules.encode()).hexdigest()
+
+
+def last_rules(lake: Lake) -> str | None:
+    """Return by which rules (`rules_digest`) the whole folder was last described."""
+    told = [run.parameters.get("rules") for run in finished_runs(lake, "index")]
+    return next((str(made) for made in reversed(told) if made is not None), None)
+
+
+def _selected(
+    run: Run,
+    files: pd.DataFrame,
+    known: pd.DataFrame,
+    selection: Selection,
+    pseudonymiser: Pseudonymiser,
+) -> pd.DataFrame:
+    """Return the files that the list or the lake knows as the selected exams'; all by default."""
+    listed = pseudonymiser.column(pa.array(files["exam_id"], pa.string(), from_pandas=True))
+    owner = pd.Series(listed.to_pandas().to_numpy(), files.index, "object")
+    owner = owner.fillna(files["path"].map(known.set_index("path")["exam_id"]))
+    chosen = exams_selected(run, selection, owner.dropna())
+    return files if chosen is None else files[owner.isin(chosen.to_pylist())]
 
 
 def _signatures(files: pd.DataFrame, rules: ImageRules, pseudonymiser: Pseudonymiser) -> list[str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data_contracts import schemas
 from pipeline.engine import workers_of
 from pipeline.label_commit import commit_labels
 from pipeline.labelling import (
@@ -19,18 +20,30 @@ from pipeline.lake import Lake, require
 from pipeline.lake_privacy import NO_TEXT, PrivacyOfLake
 from pipeline.lake_run import Run
 from pipeline.quarantine import file_away
+from pipeline.selection import EVERYTHING, Selection, exams_selected
 from pipeline.settings import Settings
 from pipeline.stage_summary import Progress, StageSummary, silent
+from pipeline.user_error import UserError
 
 if TYPE_CHECKING:
     from labelers import RuleLabeler
 
 REPORTS_A_CHUNK = 5_000
 REPORTS_A_COMMIT = 50_000
+_KNOWN = ["exam_id", "content_hash", "labeler", "vocabulary_hash"]
 
 
-def label(settings: Settings, *, progress: Progress = silent, force: bool = False) -> StageSummary:
+def label(
+    settings: Settings,
+    *,
+    progress: Progress = silent,
+    force: bool = False,
+    selection: Selection = EVERYTHING,
+) -> StageSummary:
     """Label the reports that are new or changed; all of them after a change of the labeler.
+
+    `selection` limits it to exams, or labels an older version of the reports as it stood; labels of
+    other exams stay, and count as stale where they are.
 
     Reads reports; writes mentions, labels and quarantine. Retracted exams lose their labels. In a
     lake that keeps no text, ingest labels, and this stage changes nothing: it says how many exams
@@ -39,16 +52,20 @@ def label(settings: Settings, *, progress: Progress = silent, force: bool = Fals
     Raises
     ------
     UserError
-        The lake has no reports, or the labels break their contract as a whole.
+        The lake has no reports, the labels break their contract as a whole, a selected exam is not
+        there, or a part cannot be labelled because the findings, and so the columns, have changed.
     """
+    selection.refuse_other_than("label")
     site = settings.label.vocabulary
     label_scheme(settings.manifest.scheme, site)
-    with Run(Lake.of(settings), "label", {"force": force}) as run:
+    with Run(Lake.of(settings), "label", {"force": force, **selection.told()}) as run:
         PrivacyOfLake.of(settings).refuse_if_other(run)
+        if selection.version is not None:
+            run.pin("reports", selection.version)
         labeler = rule_labeler(site)
         if settings.privacy.keep_text == "none":
-            return _without_text(run, labeler, force=force)
-        plan = _planned(run, labeler, force=force)
+            return _without_text(run, labeler, selection, force=force)
+        plan = _planned(run, labeler, selection, force=force)
         if plan is None:
             # A road that starts from a label file has nothing to label.
             return run.summary({})
@@ -77,20 +94,21 @@ def label(settings: Settings, *, progress: Progress = silent, force: bool = Fals
         )
 
 
-def _without_text(run: Run, labeler: "RuleLabeler", *, force: bool) -> StageSummary:
+def _without_text(
+    run: Run, labeler: "RuleLabeler", selection: Selection, *, force: bool
+) -> StageSummary:
     """Tell what is to be labelled and cannot be."""
     reports = run.read("reports", ["exam_id", "content_hash", "status"])
     if reports.num_rows == 0 and "file_labels" in run.current:
         return run.summary({})
     require(reports, "reports", "ingest")
     current = reports.filter(pc.not_equal(reports["status"], "retracted"))
-    known = run.read("labels", ["exam_id", "content_hash", "labeler", "vocabulary_hash"])
-    same = pc.and_(
-        pc.equal(known["labeler"], labeler.name),
-        pc.equal(known["vocabulary_hash"], labeler.vocabulary_hash),
-    )
+    chosen = exams_selected(run, selection)
+    if chosen is not None:
+        current = current.filter(pc.is_in(current["exam_id"], value_set=chosen))
+    known = run.read("labels", _KNOWN)
     rows = current.num_rows
-    stale = rows if force else len(_stale(current, known.filter(same)))
+    stale = rows if force else len(_stale(current, known.filter(_is_by(labeler, known))))
     notes: tuple[str, ...] = ()
     if stale:
         notes = (
@@ -113,9 +131,9 @@ class _Plan(NamedTuple):
         Column exam_id of labels to drop: of exams to be labelled again, retracted, or gone into
         quarantine.
     anew
-        Whether all that is there was made by another labeler.
+        Whether nothing of what is there stays.
     current, stale
-        How many reports are not retracted, and how many of them are to be labelled.
+        How many selected reports are not retracted, and how many of them are to be labelled.
     of_another_labeler
         What is to be said of labels by another vocabulary or labeler, empty where there are none.
     """
@@ -128,46 +146,72 @@ class _Plan(NamedTuple):
     of_another_labeler: str
 
 
-def _planned(run: Run, labeler: "RuleLabeler", *, force: bool) -> _Plan | None:
+def _planned(
+    run: Run, labeler: "RuleLabeler", selection: Selection, *, force: bool
+) -> _Plan | None:
     """Compare the reports with the labels that are there; None where a label file is all."""
     reports = run.read("reports", ["exam_id", "content_hash", "status"])
     if reports.num_rows == 0 and "file_labels" in run.current:
         return None
     require(reports, "reports", "ingest")
     current = reports.filter(pc.not_equal(reports["status"], "retracted"))
-    known = run.read("labels", ["exam_id", "content_hash", "labeler", "vocabulary_hash"])
-    same_labeler = (
-        not force
-        and known.num_rows > 0
-        and known["labeler"][0].as_py() == labeler.name
-        and known["vocabulary_hash"][0].as_py() == labeler.vocabulary_hash
-    )
-    stale = _stale(current, known) if same_labeler else current["exam_id"]
-    kept = pc.and_(
-        pc.is_in(known["exam_id"], current["exam_id"]),
-        pc.invert(pc.is_in(known["exam_id"], stale)),
-    )
+    known = run.read("labels", _KNOWN)
+    by_labeler = _is_by(labeler, known)
+    stale = current["exam_id"] if force else _stale(current, known.filter(by_labeler))
+    gone = pc.invert(pc.is_in(known["exam_id"], current["exam_id"]))
+    chosen = exams_selected(run, selection)
+    if chosen is not None:
+        current = current.filter(pc.is_in(current["exam_id"], value_set=chosen))
+        stale = stale.filter(pc.is_in(stale, value_set=chosen))
+        gone = pc.and_(gone, pc.is_in(known["exam_id"], value_set=chosen))
+    drops = pc.or_(gone, pc.is_in(known["exam_id"], stale))
+    stay = known.filter(pc.invert(drops))
+    if stay.num_rows:
+        _refuse_other_columns(run, labeler)
     return _Plan(
         reports=reports.select(["exam_id"]).append_column(
             "stale", pc.is_in(reports["exam_id"], value_set=stale)
         ),
-        dropped=known.filter(pc.invert(kept)).select(["exam_id"]),
-        anew=not same_labeler,
+        dropped=known.filter(drops).select(["exam_id"]),
+        anew=stay.num_rows == 0 and len(stale) > 0,
         current=current.num_rows,
         stale=len(stale),
-        of_another_labeler=_other_labeler(known, labeler),
+        of_another_labeler=_other_labeler(known, stay, labeler),
     )
 
 
-def _other_labeler(known: pa.Table, labeler: "RuleLabeler") -> str:
-    if known.num_rows == 0:
+def _is_by(labeler: "RuleLabeler", known: pa.Table) -> pa.ChunkedArray:
+    """Return which labels are by this labeler with this vocabulary."""
+    return pc.and_(
+        pc.equal(known["labeler"], labeler.name),
+        pc.equal(known["vocabulary_hash"], labeler.vocabulary_hash),
+    )
+
+
+def _refuse_other_columns(run: Run, labeler: "RuleLabeler") -> None:
+    """Refuse to label a part with other findings than the rest of the table has columns for."""
+    dataset = run.lake.dataset("labels", run.current["labels"])
+    assert dataset is not None
+    if dataset.schema.names != schemas.labels(labeler.vocabulary.finding_ids).names:
+        raise UserError(
+            "the findings of the vocabulary have changed, so labels of a part do not fit beside "
+            "the others; run `radsim label` without a selection"
+        )
+
+
+def _other_labeler(known: pa.Table, stay: pa.Table, labeler: "RuleLabeler") -> str:
+    """Tell of labels by another labeler, and of those among them that stay."""
+    others = known.filter(pc.invert(_is_by(labeler, known)))
+    if others.num_rows == 0:
         return ""
-    if known["vocabulary_hash"][0].as_py() != labeler.vocabulary_hash:
+    vocabulary, before = others["vocabulary_hash"][0].as_py(), others["labeler"][0].as_py()
+    if others.num_rows < known.num_rows or stay.num_rows:
+        left = pc.sum(pc.invert(_is_by(labeler, stay))).as_py() or 0
+        told = f"; {left:,} that are not selected stay as they are" if left else ""
+        return f"hold {others.num_rows:,} made with another vocabulary or labeler{told}"
+    if vocabulary != labeler.vocabulary_hash:
         return "were made with another vocabulary: every report is labelled anew"
-    before = known["labeler"][0].as_py()
-    if before != labeler.name:
-        return f"were made by {before}: every report is labelled anew by {labeler.name}"
-    return ""
+    return f"were made by {before}: every report is labelled anew by {labeler.name}"
 
 
 def _stale(reports: pa.Table, known: pa.Table) -> pa.ChunkedArray:

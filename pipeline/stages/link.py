@@ -17,14 +17,17 @@ from pipeline.lake_run import Run
 from pipeline.manifests import (
     Release,
     current_release,
+    manifest_metadata,
     publish_manifest,
     read_manifest,
+    release_of,
     releases,
     split_sizes,
 )
 from pipeline.quarantine import file_away, rejected_rows
 from pipeline.release_changes import release_changes
 from pipeline.run_history import finished_runs
+from pipeline.selection import EVERYTHING, Selection
 from pipeline.settings import Settings
 from pipeline.splits import split_patients
 from pipeline.stage_summary import Progress, StageSummary, silent
@@ -38,12 +41,20 @@ TABLES_LINKED = ("labels", "file_labels", "reports", "images")
 _NOT_CONTENT = ["run_id", "committed_at"]
 
 
-def link(settings: Settings, *, progress: Progress = silent, force: bool = False) -> StageSummary:
+def link(
+    settings: Settings,
+    *,
+    progress: Progress = silent,
+    force: bool = False,
+    selection: Selection = EVERYTHING,
+) -> StageSummary:
     """Join labelled exams with their usable images and publish the result as a manifest.
 
     Reads labels, file_labels, reports and images; writes splits, quarantine and a numbered
     release, unless the rows are those of the last one (`force` publishes all the same). Of a new
-    release is counted what differs from the last (see `release_changes`).
+    release is counted what differs from the last (see `release_changes`). Where `selection` names
+    an earlier release, the tables that it was made from are linked again, and what comes of them
+    is the newest release until the next one.
 
     Raises
     ------
@@ -52,7 +63,11 @@ def link(settings: Settings, *, progress: Progress = silent, force: bool = False
         breaks its contract as a whole, such as a patient in two splits.
     """
     scheme = label_scheme(settings.manifest.scheme, settings.label.vocabulary)
-    with Run(Lake.of(settings), "link", {"scheme": scheme.name, "force": force}) as run:
+    selection.refuse_other_than("link")
+    told = {"scheme": scheme.name, "force": force, **selection.told()}
+    with Run(Lake.of(settings), "link", told) as run:
+        if selection.version is not None:
+            _pin_tables(run, selection.version)
         vocabulary = site_vocabulary(settings.label.vocabulary)
         rows, n_exams, n_images = _linked(run, scheme, vocabulary)
         progress(0, n_exams, "exams linked")
@@ -77,7 +92,7 @@ def link(settings: Settings, *, progress: Progress = silent, force: bool = False
                 counts |= release_changes(run, *last, held.kept)
             release = publish_manifest(run, held.kept, _told(run, scheme))
             notes = (f"manifest {release.version} is {release.path}", *notes)
-        else:
+        elif selection.version is None:
             _note_that_it_stands(run)
         run.commit(counts)
         progress(n_exams, n_exams, "exams linked")
@@ -87,6 +102,15 @@ def link(settings: Settings, *, progress: Progress = silent, force: bool = False
             notes=notes or (f"manifest {current_release(run.lake).version} stands",),
             figures={"splits": split_sizes(held.kept)},
         )
+
+
+def _pin_tables(run: Run, release: int) -> None:
+    """Let the run read the tables that a release was made from."""
+    behind = manifest_metadata(read_manifest(run.lake, release_of(run.lake, release)))["tables"]
+    for table in TABLES_LINKED:
+        run.current.pop(table, None)
+        if table in behind:
+            run.pin(table, behind[table])
 
 
 def _linked(run: Run, scheme: Scheme, vocabulary: Vocabulary) -> tuple[pd.DataFrame, int, int]:

@@ -24,6 +24,7 @@ from pipeline.models import (
     weights_digest,
 )
 from pipeline.scratch import scratch_folder
+from pipeline.selection import EVERYTHING, Selection
 from pipeline.settings import Settings
 from pipeline.splits import patient_keys
 from pipeline.stage_summary import Progress, StageSummary, silent
@@ -35,22 +36,29 @@ if TYPE_CHECKING:
 
 
 def train(
-    settings: Settings, *, progress: Progress = silent, force: bool = False, by_rule: bool = False
+    settings: Settings,
+    *,
+    progress: Progress = silent,
+    force: bool = False,
+    by_rule: bool = False,
+    selection: Selection = EVERYTHING,
 ) -> StageSummary:
     """Train an embedding on the manifest's train split.
 
-    Reads the current manifest and pixels; writes models and the model's file. The model's id
-    follows from the manifest's digest and the settings, so that training twice on the same input
-    changes nothing (`force` trains all the same). With `by_rule`, as the road runs it, it trains
-    only if a rule of [train] asks for it; the ledger has the reason why it did or did not.
+    Reads the current manifest, or the release that `selection` names, and pixels; writes models and
+    the model's file. The model's id follows from the manifest's digest and the settings, so that
+    training twice on the same input changes nothing (`force` trains all the same). With `by_rule`,
+    as the road runs it, it trains only if a rule of [train] asks for it; the ledger has the reason
+    why it did or did not.
 
     Raises
     ------
     UserError
         There is no manifest, no pixels, or no training exam.
     """
-    with Run(Lake.of(settings), "train", {"force": force}) as run:
-        images = manifest_images(run.lake, settings)
+    selection.refuse_other_than("train")
+    with Run(Lake.of(settings), "train", {"force": force, **selection.told()}) as run:
+        images = manifest_images(run.lake, settings, selection.version)
         run.inputs["manifest"] = images.release.version
         model_id = model_id_of(images.release.digest, settings)
         known = set(run.read("models", ["model_id"])["model_id"].to_pylist())
