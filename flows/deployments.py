@@ -6,17 +6,20 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron
 from prefect.types.entrypoint import EntrypointType
 
-from flows.stage_flows import STAGE_FLOWS, road_flow
+from flows.stage_flows import STAGE_FLOWS, road_flow, stage_flow
 from pipeline.settings import ScheduleSettings
 
 NAME = "local"
 
 
-def deployments(config: Path, schedule: ScheduleSettings) -> list[RunnerDeployment]:
+def deployments(
+    config: Path, schedule: ScheduleSettings, *, pseudonyms: bool = False
+) -> list[RunnerDeployment]:
     """Return the deployments of a settings file, the parent's first.
 
     The schedule stands in the deployment of the parent alone; an empty cron expression leaves it
-    without one.
+    without one. With `pseudonyms`, where a site has a key, Prefect refuses an exam named otherwise
+    before it stores it.
     """
     parameters = {"config": str(config.resolve())}
     crons = [Cron(schedule.cron, timezone=schedule.timezone)] if schedule.cron else []
@@ -30,12 +33,12 @@ def deployments(config: Path, schedule: ScheduleSettings) -> list[RunnerDeployme
     )
     stages = [
         RunnerDeployment.from_flow(
-            stage_flow,
+            stage_flow(name, pseudonyms=pseudonyms),
             NAME,
             parameters=parameters,
             description=f"Stage {name} alone.",
             entrypoint_type=EntrypointType.MODULE_PATH,
         )
-        for name, stage_flow in STAGE_FLOWS.items()
+        for name in STAGE_FLOWS
     ]
     return [parent, *stages]

@@ -13,6 +13,7 @@ from flows.local_server import api_url, local_server
 from flows.prefect_environment import set_environment
 from flows.settings_request import SettingsRequest
 from pipeline.lake import Lake
+from pipeline.pseudonyms import Pseudonymiser
 from pipeline.user_error import UserError
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def serve_road(request: SettingsRequest) -> None:
 
         from flows.deployments import deployments
 
-        served = deployments(request.config, settings.schedule)
+        keyed = Pseudonymiser.of(settings).active
+        served = deployments(request.config, settings.schedule, pseudonyms=keyed)
         when = f"at «{settings.schedule.cron}» ({settings.schedule.timezone})"
         told = [
             f"server: {api_url(port).removesuffix('/api')} (log: {log})",

@@ -58,8 +58,8 @@ def _selection(asked: dict[str, Any], pseudonymiser: Pseudonymiser) -> Selection
     return selection
 
 
-def stage_flow(name: str) -> Flow[..., Any]:
-    """Return the flow of a stage.
+def stage_flow(name: str, *, pseudonyms: bool = False) -> Flow[..., Any]:
+    """Return the flow of a stage; with `pseudonyms` its form takes exams by these alone.
 
     Its parameters, of which Prefect's pages make a form: `config` (the settings file), `force`
     (work again on what has not changed), `in_road` (whether the road runs it, which trains only by
@@ -69,7 +69,7 @@ def stage_flow(name: str) -> Flow[..., Any]:
     Called, it returns the stage's outcome and counts, or raises `prefect.exceptions.FailedRun`
     with the one-line reason.
     """
-    form = selection_model(name)
+    form = selection_model(name, pseudonyms=pseudonyms)
 
     def run(
         config: str,

@@ -14,12 +14,13 @@ from pipeline.user_error import UserError
 
 KEY_VARIABLE = "RADSIM_PSEUDONYM_KEY"
 
-_PSEUDONYM = re.compile(r"[0-9a-f]{64}")
+# What a pseudonym looks like, as a regular expression.
+PSEUDONYM = "^[0-9a-f]{64}$"
 
 
 def is_pseudonym(identifier: str) -> bool:
     """Say whether an identifier has the form of a pseudonym."""
-    return bool(_PSEUDONYM.fullmatch(identifier))
+    return bool(re.fullmatch(PSEUDONYM, identifier))
 
 
 class Pseudonymiser:

@@ -41,7 +41,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic import model_validator as validator
 
 from pipeline.lake_run import Run
-from pipeline.pseudonyms import Pseudonymiser, is_pseudonym
+from pipeline.pseudonyms import PSEUDONYM, Pseudonymiser, is_pseudonym
 from pipeline.user_error import UserError
 
 _DATES, _EXAMS, _VERSION = ("since", "until"), ("exams",), ("version",)
@@ -136,8 +136,11 @@ class Selection(BaseModel):
 EVERYTHING = Selection()
 
 
-def selection_model(stage: str) -> type[Selection] | None:
-    """Return the fields of a selection that a stage takes, as a form shows them; None for none."""
+def selection_model(stage: str, *, pseudonyms: bool = False) -> type[BaseModel] | None:
+    """Return the fields of a selection that a stage takes, as a form shows them; None for none.
+
+    With `pseudonyms` exams are named by these alone, so that a form never stores another id.
+    """
     names = _TAKES[stage]
     if not names:
         return None
@@ -147,7 +150,10 @@ def selection_model(stage: str) -> type[Selection] | None:
         described = field.description
         if name == "version":
             described = f"Number of {_VERSION_OF[stage]}; empty for the newest."
-        fields[name] = (field.rebuild_annotation(), Field(field.default, description=described))
+        annotation = field.rebuild_annotation()
+        if name == "exams" and pseudonyms:
+            annotation = tuple[Annotated[str, StringConstraints(pattern=PSEUDONYM)], ...]
+        fields[name] = (annotation, Field(field.default, description=described))
     return create_model(f"{stage.title()}Selection", __config__=Selection.model_config, **fields)
 
 

@@ -97,6 +97,29 @@ class TestForm:
         empty = {"since": None, "until": None, "exams": [], "version": None}
         assert label_flow(str(labelled), selection=empty)["counts"]["in"] == 3
 
+    def test_where_a_key_is_set_prefect_refuses_other_ids_before_it_stores_them(
+        self, labelled: Path
+    ) -> None:
+        from prefect.client.orchestration import get_client
+        from prefect.exceptions import PrefectHTTPStatusError
+
+        from flows.deployments import deployments
+        from pipeline.settings import ScheduleSettings
+
+        served = deployments(labelled, ScheduleSettings(cron=""), pseudonyms=True)
+        label = next(d for d in served if d.flow_name == "radsim-label")
+        assert label.entrypoint == "flows.stage_flows.label_flow"
+        asked = {"config": str(labelled), "selection": {"exams": ["ACC-8"]}}
+        with get_client(sync_client=True) as client:
+            deployment = label.apply()
+            with pytest.raises(PrefectHTTPStatusError, match="409"):
+                client.create_flow_run_from_deployment(deployment, parameters=asked)
+            asked["selection"] = {"exams": ["0" * 64], "until": "2024-01-01"}
+            client.create_flow_run_from_deployment(deployment, parameters=asked)
+            runs = client.read_flow_runs()
+        assert "ACC-8" not in str([run.parameters for run in runs])
+        assert asked in [run.parameters for run in runs]
+
     @pytest.mark.parametrize(
         ("selection", "told"),
         [
