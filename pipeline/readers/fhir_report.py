@@ -25,7 +25,7 @@ NO_TEXT = "no plain text, HTML or conclusion (a PDF is not read)"
 
 
 class Neighbours:
-    """The other resources of a Bundle, found by the references to them."""
+    """The other resources of a Bundle, or inside a resource, found by the references to them."""
 
     def __init__(self, entries: list[dict[str, Any]]) -> None:
         self._found: dict[str, dict[str, Any]] = {}
@@ -39,7 +39,17 @@ class Neighbours:
 
     def resource(self, reference: Any) -> dict[str, Any]:
         """Return the resource that a reference names, empty where it is not in the Bundle."""
-        return self._found.get(str(getattr(reference, "reference", None)), {})
+        name = reference.get("reference") if isinstance(reference, dict) else None
+        return self._found.get(str(name), {})
+
+    def with_contained(self, resource: dict[str, Any]) -> "Neighbours":
+        """Return these and the resources inside one, which it refers to as ``#id``."""
+        inside = _listed(resource.get("contained"))
+        if not inside:
+            return self
+        both = Neighbours([])
+        both._found = self._found | {f"#{found.get('id')}": found for found in inside}
+        return both
 
 
 def parse_report(
@@ -48,12 +58,13 @@ def parse_report(
     """Return the report that a DiagnosticReport holds, or why there is none.
 
     The exam is the accession number: the report's identifier of type ACSN, else that of its imaging
-    study, else the study's UID, by which images without an accession number are known too, else the
-    report's first identifier. The mapping's `exam_id` may name the `system` of another identifier.
-    The patient is the subject's identifier of type MR, else its first one, else the end of the
-    reference. The time is `effective`, else the study's start. The text is `presentedForm` (plain
-    text, else HTML without its tags), else `conclusion`. Preliminary reports are faults
-    (`not_final`), cancelled ones and those entered in error retract the exam's report.
+    study, else that of the order that report or study is based on; else the study's UID, by which
+    images without an accession number are known too, else the report's first identifier. The
+    mapping's `exam_id` may name the `system` of another identifier. The patient is the subject's
+    identifier of type MR, else its first one, else the end of the reference. The time is
+    `effective`, else the study's start. The text is `presentedForm` (plain text, else HTML without
+    its tags), else `conclusion`. Preliminary reports are faults (`not_final`), cancelled ones and
+    those entered in error retract the exam's report.
     """
     from fhir.resources.R4B.diagnosticreport import DiagnosticReport
     from pydantic import ValidationError
@@ -66,8 +77,9 @@ def parse_report(
         return Fault("fhir_invalid", f"not a valid R4 DiagnosticReport: {', '.join(known)}")
     except (ValueError, TypeError, RecursionError):
         return Fault("fhir_invalid", "not a valid R4 DiagnosticReport")
-    studies = [neighbours.resource(reference) for reference in report.imagingStudy or []]
-    exam_id = _exam_id(report, studies, mapping)
+    neighbours = neighbours.with_contained(resource)
+    studies = [neighbours.resource(study) for study in _listed(resource.get("imagingStudy"))]
+    exam_id = _exam_id(resource, studies, neighbours, mapping)
     status = STATUS.get(str(report.status))
     if status is None:
         return Fault("not_final", NOT_FINAL, exam_id)
@@ -80,7 +92,7 @@ def parse_report(
     started = next((s["started"] for s in studies if isinstance(s.get("started"), str)), None)
     return ParsedReport(
         exam_id=exam_id,
-        patient_id=_patient_id(report.subject, neighbours),
+        patient_id=_patient_id(resource.get("subject"), neighbours),
         exam_time=_time(effective) or _time(started),
         site=None,
         status=status,
@@ -89,31 +101,47 @@ def parse_report(
     )
 
 
-def _exam_id(report: Any, studies: list[dict[str, Any]], mapping: ColumnMapping) -> str | None:
-    identifiers = [i.model_dump() for i in report.identifier or []]
-    named = [i.identifier.model_dump() for i in report.imagingStudy or [] if i.identifier]
-    of_studies = [i for study in studies for i in _listed(study.get("identifier"))]
-    everything = [*identifiers, *named, *of_studies]
+def _exam_id(
+    report: dict[str, Any],
+    studies: list[dict[str, Any]],
+    neighbours: Neighbours,
+    mapping: ColumnMapping,
+) -> str | None:
+    own = _listed(report.get("identifier"))
+    of_studies = _identifiers(report.get("imagingStudy"), neighbours)
+    of_orders = [
+        identifier
+        for resource in (report, *studies)
+        for identifier in _identifiers(resource.get("basedOn"), neighbours)
+    ]
+    everything = [*own, *of_studies, *of_orders]
     if mapping.exam_id != ColumnMapping().exam_id:
         return next((_value(i) for i in everything if i.get("system") == mapping.exam_id), None)
     accessions = [i for i in everything if _is_of_type(i, ACCESSION)]
-    uids = [i for i in everything if i.get("system") == DICOM_UID]
-    for found in (*accessions, *uids, *identifiers):
+    uids = [i for i in (*own, *of_studies) if i.get("system") == DICOM_UID]
+    for found in (*accessions, *uids, *own):
         if _value(found):
             return _value(found)
     return None
 
 
+def _identifiers(references: Any, neighbours: Neighbours) -> list[dict[str, Any]]:
+    """Return the identifiers that references name, then those of the resources they refer to."""
+    listed = _listed(references)
+    named = _listed([reference.get("identifier") for reference in listed])
+    found = [neighbours.resource(reference).get("identifier") for reference in listed]
+    return [*named, *(identifier for each in found for identifier in _listed(each))]
+
+
 def _patient_id(subject: Any, neighbours: Neighbours) -> str | None:
-    if subject is None:
+    if not isinstance(subject, dict):
         return None
-    identifiers = _listed(neighbours.resource(subject).get("identifier"))
-    if subject.identifier:
-        identifiers.append(subject.identifier.model_dump())
+    found = neighbours.resource(subject).get("identifier")
+    identifiers = [*_listed(found), *_listed([subject.get("identifier")])]
     ranked = sorted(identifiers, key=lambda i: not _is_of_type(i, MEDICAL_RECORD))
     if ranked:
         return _value(ranked[0])
-    reference = str(subject.reference or "")
+    reference = str(subject.get("reference") or "")
     return reference.rsplit("/", 1)[-1].removeprefix("urn:uuid:") or None
 
 
@@ -122,7 +150,8 @@ def _listed(found: Any) -> list[dict[str, Any]]:
 
 
 def _value(identifier: dict[str, Any]) -> str | None:
-    value = str(identifier.get("value") or "").strip()
+    value = identifier.get("value")
+    value = value.strip() if isinstance(value, str) else ""
     return value.removeprefix("urn:oid:") or None
 
 

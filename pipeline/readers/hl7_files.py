@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ MAX_SEPARATORS = 150_000
 FRAMING = "\x0b\x1c"
 # Segments that wrap messages in files and batches.
 WRAPPERS = ("FHS", "BHS", "BTS", "FTS")
+# Where a message follows the frame of the one before it without a line end between.
+_FRAME = re.compile(r"[\x0b\x1c]+(?=(?:MSH|FHS|BHS)[^A-Za-z0-9\s])")
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}(?![A-Za-z0-9])")
 
 
@@ -63,11 +66,16 @@ def _messages(stream: Any) -> Iterator[bytes | None]:
 
     Bytes are read as Latin-1, which keeps each of them, until the message says its character set.
     """
-    lines = io.TextIOWrapper(stream, encoding="iso-8859-1", newline=None)
+    text = io.TextIOWrapper(stream, encoding="iso-8859-1", newline=None)
+    lines = (
+        line
+        for read in iter(partial(text.readline, MAX_MESSAGE_BYTES), "")
+        for line in _FRAME.split(read)
+    )
     # Segments, each with the line end before it; continued lines, with theirs, are parts of it.
     message: list[str] = []
     size = 0
-    while line := lines.readline(MAX_MESSAGE_BYTES):
+    for line in lines:
         line = line.removesuffix("\n").strip(FRAMING)
         if line.startswith("MSH"):
             if message:

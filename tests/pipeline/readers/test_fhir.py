@@ -89,6 +89,41 @@ def test_the_patient_and_the_study_of_a_bundle_say_what_the_report_does_not():
     assert parse(alone, around=around).exam_id == "1.2.3"
 
 
+def test_the_order_says_the_accession_number_that_the_report_does_not():
+    numbers = [{"value": "PLACER"}, ACCESSION]
+    order = {
+        "resourceType": "ServiceRequest",
+        "id": "o1",
+        "status": "active",
+        "intent": "order",
+        "subject": {"reference": "Patient/p1"},
+        "identifier": numbers,
+    }
+    study = {"resourceType": "ImagingStudy", "id": "s1", "basedOn": [{"reference": "urn:uuid:o1"}]}
+    around = (("urn:uuid:o1", order), ("urn:uuid:s1", study))
+    of_report = report(identifier=None, basedOn=[{"reference": "ServiceRequest/o1"}])
+    of_study = report(identifier=None, imagingStudy=[{"reference": "ImagingStudy/s1"}])
+    inside = report(identifier=None, contained=[order], basedOn=[{"reference": "#o1"}])
+    named = report(identifier=None, basedOn=[{"identifier": ACCESSION}])
+    for resource in (of_report, of_study, inside, named):
+        assert parse(resource, around=around).exam_id == "ACC1"
+    # Other numbers of the order are not the exam's, and what the report says of itself goes before.
+    bare = {**order, "identifier": [{"value": "PLACER"}]}
+    unnumbered = parse(of_report, around=(("urn:uuid:o1", bare),))
+    assert unnumbered.exam_id is None
+    own = {"type": ACCESSION["type"], "value": "ACC2"}
+    assert parse(report(identifier=[own], basedOn=named["basedOn"])).exam_id == "ACC2"
+
+
+@pytest.mark.parametrize("order", [{"identifier": "x"}, {"identifier": [7, {"value": {}}]}, {}])
+def test_an_order_of_any_shape_breaks_nothing(order):
+    told = report(identifier=None, basedOn=[{"reference": "urn:uuid:o1"}, {"display": "an order"}])
+    study = {"resourceType": "ImagingStudy", "id": "s1", "basedOn": "x", **order}
+    around = (("urn:uuid:o1", order), ("urn:uuid:s1", study))
+    assert parse(told, around=around).exam_id is None
+    assert parse({**told, "imagingStudy": [{"reference": "urn:uuid:s1"}]}, None, around)
+
+
 def test_the_settings_may_name_another_identifier():
     assert parse(report(), ColumnMapping(exam_id="urn:site")).exam_id == "S-9"
 

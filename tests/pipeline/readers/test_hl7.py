@@ -163,6 +163,18 @@ def test_files_and_batches_with_any_line_end_framed_or_gzipped(tmp_path, ending)
         assert rejected[0]["reference"] == f"{name} message 2"
 
 
+def test_frames_that_follow_one_another_without_a_line_end_hold_a_message_each(tmp_path):
+    messages = [message(obr(f"A{n}"), obx(f"A line\x0band another of {n}.")) for n in range(3)]
+    for end in (b"\x1c", b"\r\x1c", b"\x1c\r", b"\r\x1c\r"):
+        framed = b"".join(b"\x0b" + text + end for text in messages)
+        (tmp_path / "night.hl7").write_bytes(framed)
+        reports, rejected = read(tmp_path / "night.hl7")
+        assert [row["exam_id"] for row in reports] == ["A0", "A1", "A2"]
+        texts = [row["sections"][0]["text"] for row in reports]
+        assert texts == [f"A line\x0band another of {n}." for n in range(3)]
+        assert rejected == []
+
+
 def test_a_bare_line_end_inside_a_field_is_text(tmp_path):
     file = tmp_path / "a.hl7"
     file.write_bytes(message(obr(), obx("No effusion.\nNo pneumothorax.")).replace(b"\r", b"\n"))
