@@ -1,6 +1,6 @@
 """Kill the road at random moments: the next run must complete it to what an undisturbed one gives.
 
-A small hospital (`small_hospital`) delivers twice. Its road, from `ingest` to `evaluate`, is first
+A small hospital (`small_hospital`) delivers twice. Its road, from `ingest` to `gate`, is first
 run undisturbed, and the lake kept as it stood before every stage. Then, so many times: the lake is
 put back to where some stage begins, the road started from there in a process group of its own, and
 the group killed (SIGKILL) a random while later. The moments are spread evenly over the two roads,

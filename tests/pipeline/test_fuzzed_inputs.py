@@ -4,7 +4,9 @@ import sys
 
 import pytest
 
-from tests.benchmarks.fuzz_inputs import A_TURN, damaged, fuzz, seeds
+from tests.benchmarks.fuzz_damage import damaged
+from tests.benchmarks.fuzz_inputs import A_TURN, fuzz
+from tests.benchmarks.fuzz_seeds import seeds
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
 
