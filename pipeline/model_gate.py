@@ -1,7 +1,7 @@
 """Whether a model may take the current one's place, judged on the same queries."""
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,43 +15,60 @@ from pipeline.settings import Settings
 
 def judge(
     lake: Lake, candidate: str, current: str, truth: Truth, settings: Settings
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return verdict, reason and figures (columns of `schemas.MODEL_DECISIONS`) of a candidate.
 
     It is let through if the 95 % interval of the paired difference, candidate less current, drawn
     by patient over the same queries, lies above minus the tolerance: non-inferiority, in the words
-    of clinical trials. A candidate that too few queries can tell from a worse one is refused.
+    of clinical trials. A candidate that too few queries can tell from a worse one is refused. The
+    queries of `[gate] queries` decide; beside the decision the figures of the other queries (all,
+    or abnormal: those with a label) are returned, which decide nothing.
 
     Raises
     ------
     UserError
         A judged image is not embedded by both.
     """
+    asked = _of_queries(lake, candidate, truth, settings)
+    before = _of_queries(lake, current, truth, settings)
+    queries = settings.gate.queries
+    decisive = _compared(asked, before, queries, settings)
+    beside = _compared(asked, before, "abnormal" if queries == "all" else "all", settings)
+    tolerance = settings.gate.tolerance
+    verdict, reason = verdict_of(decisive["low"], decisive["high"], tolerance)
+    told = {"verdict": verdict, "reason": reason, "compared_with": current, "tolerance": tolerance}
+    return told | _without_nan(decisive), _without_nan(beside)
+
+
+def _compared(new: "_Queries", old: "_Queries", queries: str, settings: Settings) -> dict[str, Any]:
+    """Return the figures of a set of queries."""
     from training.bootstrap import paired_difference_interval
 
-    new, patients = _of_queries(lake, candidate, truth, settings)
-    old, _ = _of_queries(lake, current, truth, settings)
+    of_set = new.abnormal if queries == "abnormal" else np.ones(len(new.values), bool)
+    values, compared = new.values[of_set], old.values[of_set]
     difference, low, high = paired_difference_interval(
-        new, old, patients, settings.evaluate.resamples, settings.train.seed
+        values,
+        compared,
+        new.patients[of_set],
+        settings.evaluate.resamples,
+        settings.train.seed,
     )
-    known = ~np.isnan(new - old)
-    tolerance = settings.gate.tolerance
-    verdict, reason = verdict_of(low, high, tolerance)
-    figures = {
-        "value": float(new[known].mean()) if known.any() else math.nan,
-        "compared_value": float(old[known].mean()) if known.any() else math.nan,
+    known = ~np.isnan(values - compared)
+    return {
+        "measure": _measure(settings) + (" of abnormal queries" if queries == "abnormal" else ""),
+        "n_queries": int(known.sum()),
+        "value": float(values[known].mean()) if known.any() else math.nan,
+        "compared_value": float(compared[known].mean()) if known.any() else math.nan,
         "difference": difference,
         "low": low,
         "high": high,
     }
+
+
+def _without_nan(figures: dict[str, Any]) -> dict[str, Any]:
     return {
-        "verdict": verdict,
-        "reason": reason,
-        "compared_with": current,
-        "measure": _measure(settings),
-        "tolerance": tolerance,
-        "n_queries": int(known.sum()),
-        **{name: None if math.isnan(value) else value for name, value in figures.items()},
+        name: None if isinstance(value, float) and math.isnan(value) else value
+        for name, value in figures.items()
     }
 
 
@@ -71,10 +88,15 @@ def _measure(settings: Settings) -> str:
     return f"{unit}{settings.gate.measure}@{settings.evaluate.k}"
 
 
-def _of_queries(
-    lake: Lake, name: str, truth: Truth, settings: Settings
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the measure of each query, NaN where it has none, and its patient; both `(n,)`."""
+class _Queries(NamedTuple):
+    """Of each query `(n,)` the measure, NaN where it has none, its patient, whether it has a label."""
+
+    values: np.ndarray
+    patients: np.ndarray
+    abnormal: np.ndarray
+
+
+def _of_queries(lake: Lake, name: str, truth: Truth, settings: Settings) -> _Queries:
     from training.evaluate import group_codes, query_measures
     from training.exam_pooling import pool_exams
 
@@ -96,4 +118,6 @@ def _of_queries(
         (k,),
         exclude_patient=not settings.evaluate.same_patient,
     )
-    return measures[f"{settings.gate.measure}@{k}"], patients
+    return _Queries(
+        measures[f"{settings.gate.measure}@{k}"], patients, np.any(truth.labels[at], axis=1)
+    )

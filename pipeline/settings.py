@@ -285,6 +285,10 @@ class GateSettings(_Section):
     measure: Literal["nDCG", "mAP", "P", "Recall", "Jaccard"] = Field(
         "nDCG", description="Measure compared, at depth [evaluate] k."
     )
+    queries: Literal["all", "abnormal"] = Field(
+        "all",
+        description="Queries that decide: all, or those with a finding; the others are told of.",
+    )
     tolerance: float = Field(
         0.02,
         ge=0,

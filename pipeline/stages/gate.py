@@ -31,6 +31,7 @@ def gate(settings: Settings, *, progress: Progress = silent, force: bool = False
         candidate = models_in_order(run.lake)[-1] if force else candidate_model(run.lake)
         if candidate is None:
             return run.summary({}, notes=(f"{current['model_id']} is current; no candidate",))
+        beside: dict[str, Any] = {}
         if candidate["model_id"] == current["model_id"]:
             decision: dict[str, Any] = {
                 "verdict": CURRENT,
@@ -40,17 +41,23 @@ def gate(settings: Settings, *, progress: Progress = silent, force: bool = False
             images = manifest_images(run.lake, settings)
             run.inputs["manifest"] = images.release.version
             truth = judged_truth(run, settings, images)
+            judged, beside = judge(
+                run.lake, candidate["model_id"], current["model_id"], truth, settings
+            )
             decision = {
                 "manifest_version": images.release.version,
                 "manifest_digest": images.release.digest,
                 "truth": settings.evaluate.truth,
                 "split": settings.evaluate.split,
-                **judge(run.lake, candidate["model_id"], current["model_id"], truth, settings),
+                **judged,
             }
         write_decision(run, candidate, {**decision, "decided_by": "gate"})
         counts = {"decided": 1, "made_current": int(decision["verdict"] == CURRENT)}
         run.commit(counts)
         notes = _notes(candidate["model_id"], current["model_id"], decision)
+        other = difference_text(beside)
+        if other:
+            notes += (f"beside it, deciding nothing: {beside['measure']} {other}",)
         return run.summary(counts, notes=notes, figures={"decision": decision_table(run.lake, 1)})
 
 

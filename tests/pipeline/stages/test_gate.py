@@ -90,6 +90,23 @@ def test_a_model_that_is_not_embedded_waits_and_the_tolerance_decides(linked: An
     assert gate(settings, force=True).counts["decided"] == 1
 
 
+def test_the_queries_that_decide_can_be_the_abnormal_ones_and_the_others_are_told(
+    linked: Any,
+) -> None:
+    trained(linked, "good", 1.0)
+    gate(told(linked))
+    trained(linked, "bad", 0.0)
+    summary = gate(told(linked, gate={"queries": "abnormal"}))
+    assert "nDCG@5 of abnormal queries -0." in summary.notes[0]
+    assert summary.notes[-1].startswith("beside it, deciding nothing: nDCG@5 -0.")
+    abnormal = decisions(linked.lake)[-1]
+    summary = gate(told(linked), force=True)
+    assert summary.notes[-1].startswith("beside it, deciding nothing: nDCG@5 of abnormal queries")
+    both = decisions(linked.lake)[-1]
+    assert (abnormal["measure"], both["measure"]) == ("nDCG@5 of abnormal queries", "nDCG@5")
+    assert 0 < abnormal["n_queries"] < both["n_queries"]
+
+
 def test_evaluate_measures_the_candidate_beside_the_current_model(linked: Any) -> None:
     settings = told(linked)
     trained(linked, "first", 0.5)
