@@ -89,7 +89,7 @@ def _measure(settings: Settings) -> str:
 
 
 class _Queries(NamedTuple):
-    """Of each query `(n,)` the measure, NaN where it has none, its patient, whether it has a label."""
+    """Of each query `(n,)` the measure (NaN: none), its patient, and whether it has a label."""
 
     values: np.ndarray
     patients: np.ndarray
