@@ -195,7 +195,7 @@ def exams_selected(
     Raises
     ------
     UserError
-        A named exam is not there.
+        A named exam is not there, or dates are asked for and no report tells its time.
     """
     if not selection.of_exams:
         return None
@@ -206,13 +206,18 @@ def exams_selected(
         missing = sum(exam not in there for exam in named.to_pylist())
         if missing:
             raise UserError(
-                f"{missing:,} of the {len(named):,} named exams are not in this lake; name them "
-                "as the lake or the source does (exam_id)"
+                f"not in this lake: {missing:,} of the {len(named):,} named exams; name them as "
+                "the lake or the source does (exam_id)"
             )
         if not (selection.since or selection.until):
             return named
         reports = reports.filter(pc.is_in(reports["exam_id"], value_set=named))
     times = reports["exam_time"]
+    if reports.num_rows and times.null_count == reports.num_rows:
+        raise UserError(
+            "none of the reports tells its time, so no dates can be selected; name the column of "
+            "the source with [reports] exam_time and ingest again"
+        )
     if selection.since is not None:
         reports = reports.filter(pc.greater_equal(times, _midnight(selection.since, times.type)))
         times = reports["exam_time"]

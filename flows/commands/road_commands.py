@@ -23,6 +23,7 @@ from flows.commands.options import (
     UntilOption,
     VocabularyOption,
 )
+from flows.commands.other_selections import refusing_others
 from flows.commands.stage_running import run_selection, run_stages
 from flows.error_reporting import reporting_errors
 from flows.settings_request import settings_request
@@ -35,7 +36,7 @@ def add_to(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command()(reporting_errors(run))
     for stage in (ingest, label, drift, index, cache, link, train, embed, evaluate, gate):
-        app.command(rich_help_panel=PANEL)(reporting_errors(stage))
+        app.command(rich_help_panel=PANEL)(reporting_errors(refusing_others(stage)))
 
 
 def run(

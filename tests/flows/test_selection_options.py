@@ -47,7 +47,7 @@ def test_an_exam_named_as_in_the_source_is_labelled_anew_alone(labelled: Path) -
 def test_what_fails_names_no_exam_and_how_to_go_on(labelled: Path) -> None:
     ran = radsim("label", "--config", str(labelled), "--exam", "ACC-7", "--since", "2024-01-01")
     assert ran.exit_code == 1
-    assert "1 of the 1 named exams are not in this lake" in ran.stderr
+    assert "not in this lake: 1 of the 1 named exams" in ran.stderr
     assert f"to resume: radsim label --config {labelled}" in ran.stderr
     assert "--since 2024-01-01 --exam ..." in ran.stderr
     assert "ACC-7" not in ran.output
@@ -59,6 +59,9 @@ def test_what_fails_names_no_exam_and_how_to_go_on(labelled: Path) -> None:
         (["label", "--since", "ACC-7"], "error: --since: "),
         (["label", "--reports", "r.csv", "--exam", "ACC-7"], "go with a lake, not --reports"),
         (["drift", "--version", "0"], "drift takes --version with --since or --until"),
+        (["gate", "--exam", "ACC-7"], "gate cannot be limited by --exam; it takes no selection"),
+        (["ingest", "--since", "ACC-7"], "name the file to read with --reports"),
+        (["link", "--exam", "ACC-7"], "link cannot be limited by --exam; it takes --version"),
         (["train", "--version", "7"], "has no manifest 7; its manifests are none yet"),
     ],
 )

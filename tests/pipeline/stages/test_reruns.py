@@ -103,12 +103,15 @@ def test_named_exams_are_done_when_due_and_with_force_anew(timed: Any) -> None:
     (run,) = finished_runs(timed.lake, "label", last=1)
     assert run.parameters["selection"] == {"exams": ["E2", "E4"]}
     # Both conditions hold.
-    both = Selection(exams=("E2", "E4"), until=date(2024, 3, 5))
-    assert label(settings, selection=both, force=True).counts["in"] == 1
+    three = Selection(exams=("E2", "E3", "E4"), until=date(2024, 3, 1))
+    assert label(settings, selection=three, force=True).counts["in"] == 1
+    # Of these none tells its time.
+    with pytest.raises(UserError, match="none of the reports tells its time"):
+        label(settings, selection=Selection(exams=("E4",), until=date(2024, 3, 1)))
 
 
 def test_an_exam_that_is_not_there_is_told_without_its_name(timed: Any) -> None:
-    with pytest.raises(UserError, match="1 of the 2 named exams are not in this lake") as caught:
+    with pytest.raises(UserError, match="not in this lake: 1 of the 2 named exams") as caught:
         label(asked(timed), selection=Selection(exams=("E1", "E77")))
     assert "E77" not in str(caught.value)
 
