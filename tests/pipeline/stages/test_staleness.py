@@ -9,7 +9,8 @@ from PIL import Image
 
 from pipeline.forget import forget
 from pipeline.lake import Lake
-from pipeline.road import STAGES, run_road, stage
+from pipeline.road import STAGES, run_road, stage, stage_of_selection
+from pipeline.selection import Selection
 from pipeline.settings import Settings
 from pipeline.staleness import stage_states
 
@@ -85,6 +86,13 @@ def test_a_change_makes_stale_what_rests_on_it_and_a_run_recomputes_exactly_that
     assert recomputed(asked) == list(STAGES)
     assert stale(asked) == []
     assert recomputed(asked) == []
+
+    # Of a part and of a named release the same, and no more than asked.
+    part = stage_of_selection("embed", Selection(version=1, exams=("E00",)))
+    counts = part(asked, force=True).counts
+    assert counts == {"in": 2, "embedded": 2, "unchanged": 0}
+    assert stage_of_selection("train", Selection(version=1))(asked).outcome == "unchanged"
+    assert stale(asked) == []
 
     asked = settings(road, evaluate={"k": 4})
     assert stale(asked) == ["evaluate"]
