@@ -1,0 +1,69 @@
+"""SQL over the current tables of a lake, which are scanned and not loaded (DuckDB)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from data_contracts import schemas
+from pipeline.lake import Lake
+
+_MEMORY = "1GB"
+
+
+class LakeQueries:
+    """Read-only queries of a lake as it stands when this is made.
+
+    Only columns and rows that a query needs are read. Queries run in memory, reach no file and no
+    address of their own, and take text of users as parameters alone (``?``), never as SQL. A table
+    that the lake does not have yet has no rows; `labels` is then without findings.
+
+    Attributes
+    ----------
+    lake
+        The lake.
+    versions
+        The current version of each table, and of the manifest.
+    """
+
+    def __init__(self, lake: Lake) -> None:
+        import duckdb
+
+        self.lake = lake
+        self.versions = lake.versions()
+        self._connection = duckdb.connect(
+            ":memory:",
+            config={
+                "memory_limit": _MEMORY,
+                "enable_external_access": False,
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+                "python_enable_replacements": False,
+            },
+        )
+        self._tables: dict[str, Any] = {}
+        for name, schema in {**schemas.FIXED, "labels": schemas.labels(())}.items():
+            dataset = lake.dataset(name, self.versions.get(name))
+            self._tables[name] = schema.empty_table() if dataset is None else dataset
+
+    def table(self, query: str, parameters: Sequence[Any] = ()) -> pa.Table:
+        """Return the rows of a query.
+
+        Raises
+        ------
+        UserError
+            The lake cannot be read.
+        """
+        # A cursor each time, since pages of several people ask at once; each sees its own tables.
+        with self._connection.cursor() as cursor, self.lake.reached():
+            for name, table in self._tables.items():
+                cursor.register(name, table)
+            return cursor.sql(query, params=list(parameters)).to_arrow_table()
+
+    def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """Return the rows of a query as dictionaries."""
+        return self.table(query, parameters).to_pylist()
+
+    def has(self, name: str) -> bool:
+        """Return whether the lake has a table, or a release (`manifest`)."""
+        return name in self.versions
