@@ -14,6 +14,7 @@ from flows.commands import (
     asking_commands,
     change_command,
     compare_command,
+    dashboard_command,
     demo_command,
     diff_command,
     forget_command,
@@ -58,6 +59,7 @@ compare_command.add_to(app)
 score_command.add_to(app)
 diff_command.add_to(app)
 train_labeler_command.add_to(app)
+dashboard_command.add_to(app)
 demo_command.add_to(app)
 serve_command.add_to(app)
 

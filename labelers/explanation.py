@@ -1,7 +1,7 @@
 """A labelling explained: the text with its mentions marked, then each label with its reason."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
@@ -21,6 +21,14 @@ _STYLES = {
     "hypothetical": "cyan",
 }
 _STATES = {1: "positive", 0: "negative", -1: "uncertain", None: "not mentioned"}
+
+
+class ClassReason(NamedTuple):
+    """Why a class of a scheme has its state: what gave it, in words and finding ids."""
+
+    label_class: str
+    state: str
+    reason: str
 
 
 def explain(labelling: Labelling, scheme: Scheme) -> "Text":
@@ -51,16 +59,25 @@ def explain(labelling: Labelling, scheme: Scheme) -> "Text":
         result.append(f" {_described(mention)}\n")
     if labelling.mentions:
         result.append("\n")
-    for label_class, state in _classes(labelling, scheme).items():
-        if state is not None:
-            result.append(f"{label_class}: ", "bold")
-            reason = _reason(labelling, scheme, label_class, state)
-            result.append(f"{_STATES[state]} ({reason})\n")
+    for given in class_reasons(labelling, scheme):
+        result.append(f"{given.label_class}: ", "bold")
+        result.append(f"{given.state} ({given.reason})\n")
     result.append("Priority: ", "bold")
     level = priority_of(labelling, scheme).replace("_", "-")
     deciding = deciding_findings(labelling, scheme)
     result.append(f"{level} ({_listed(deciding)})\n" if deciding else f"{level}\n")
     return result
+
+
+def class_reasons(labelling: Labelling, scheme: Scheme) -> list[ClassReason]:
+    """Return state and reason of each class of the scheme that has a state, in its order."""
+    return [
+        ClassReason(
+            label_class, _STATES[state], _reason(labelling, scheme, label_class, state)
+        )
+        for label_class, state in _classes(labelling, scheme).items()
+        if state is not None
+    ]
 
 
 def _classes(labelling: Labelling, scheme: Scheme) -> dict[str, int | None]:

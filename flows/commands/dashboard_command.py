@@ -1,0 +1,31 @@
+"""`radsim dashboard`: the lake in a browser."""
+
+from typing import Annotated
+
+import typer
+
+from flows.commands.options import ConfigOption, LakeOption, SetOption
+from flows.error_reporting import reporting_errors
+from flows.settings_request import settings_request
+
+PORT = 8501
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command()(reporting_errors(dashboard))
+
+
+def dashboard(
+    port: Annotated[int, typer.Option("--port", min=1024, max=65535, help="Its port.")] = PORT,
+    config: ConfigOption = None,
+    lake: LakeOption = None,
+    assignments: SetOption = None,
+) -> None:
+    """Show runs, label quality, evidence and quarantine in a browser, on this machine only."""
+    request = settings_request(config, lake, assignments)
+    # A mistake in the settings is told here and not on a page.
+    request.load()
+    from flows.dashboard_process import run_dashboard
+
+    run_dashboard(request, port)

@@ -1,0 +1,1 @@
+"""Charts of the dashboard and the archived page, one file a topic (Altair)."""

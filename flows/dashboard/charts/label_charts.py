@@ -1,0 +1,219 @@
+"""Charts of label states: shares by class, over time, and classes that go together."""
+
+import altair as alt
+import pandas as pd
+
+from flows.dashboard.charts.figure import Figure, nothing
+from flows.dashboard.palette import ACCENT, FLAG, SEQUENTIAL, STATES
+
+_NO_LABELS = "The lake has no labels yet: run `radsim label`, or give a label file."
+_CLASS_HEIGHT = 22  # pixels
+
+
+def prevalence_chart(shares: pd.DataFrame) -> Figure:
+    """Draw the share positive of each class with its interval (`shares_by_class`)."""
+    title = "Prevalence: share of exams positive, by class"
+    if shares.empty:
+        return nothing(title, _NO_LABELS)
+    order = list(shares.sort_values("positive", ascending=False)["class"])
+    by_class = alt.Y("class:N", sort=order, title=None)
+    base = alt.Chart(shares).encode(y=by_class)
+    bars = base.mark_rule(strokeWidth=2, color=ACCENT).encode(
+        x=alt.X("low:Q", title="share of exams positive", axis=alt.Axis(format="%")), x2="high:Q"
+    )
+    points = base.mark_point(filled=True, size=70, color=ACCENT).encode(
+        x="positive:Q",
+        tooltip=[
+            "class",
+            alt.Tooltip("exams:Q", format=","),
+            alt.Tooltip("positive:Q", format=".2%"),
+            alt.Tooltip("low:Q", format=".2%"),
+            alt.Tooltip("high:Q", format=".2%"),
+        ],
+    )
+    return Figure(
+        title,
+        f"A dot is the share of {_most(shares):,} exams with the class positive; the line through "
+        "it is its 95 % interval (Wilson).",
+        (bars + points).properties(height=_CLASS_HEIGHT * len(order)),
+        shares,
+    )
+
+
+def states_chart(shares: pd.DataFrame) -> Figure:
+    """Draw the four states of each class as shares that add up to all exams."""
+    title = "The four states of each class, share of exams"
+    if shares.empty:
+        return nothing(title, _NO_LABELS)
+    named = shares.rename(columns={"missing": "not mentioned"})
+    long = named.melt(["class", "exams"], list(STATES), var_name="state", value_name="share")
+    long["place"] = long["state"].map({name: n for n, name in enumerate(STATES)})
+    order = list(shares.sort_values("positive", ascending=False)["class"])
+    chart = (
+        alt.Chart(long)
+        .mark_bar()
+        .encode(
+            x=alt.X("share:Q", title="share of exams", axis=alt.Axis(format="%")),
+            y=alt.Y("class:N", sort=order, title=None),
+            color=alt.Color(
+                "state:N",
+                scale=alt.Scale(domain=list(STATES), range=list(STATES.values())),
+                legend=alt.Legend(orient="top", title=None),
+            ),
+            order="place:Q",
+            tooltip=["class", "state", alt.Tooltip("share:Q", format=".2%")],
+        )
+        .properties(height=_CLASS_HEIGHT * len(order))
+    )
+    return Figure(
+        title,
+        f"Each bar is all {_most(shares):,} exams. Orange is what reports leave uncertain, grey "
+        "what they do not speak of.",
+        chart,
+        long.drop(columns="place"),
+    )
+
+
+def months_chart(by_month: pd.DataFrame, label_class: str, without_time: int) -> Figure:
+    """Draw a class's share positive and share uncertain month by month (`shares_by_month`)."""
+    title = f"{label_class}: share of exams positive and uncertain, by month"
+    rows = by_month[by_month["class"] == label_class]
+    if rows.empty:
+        return nothing(title, "No labelled exam has a time: name its column in [reports] exam_time.")
+    x = alt.X("month:T", title="month of the exam")
+    share = {"title": "share of exams", "axis": alt.Axis(format="%")}
+    band = (
+        alt.Chart(rows)
+        .mark_area(opacity=0.25, color=STATES["positive"])
+        .encode(x=x, y=alt.Y("low:Q", **share), y2="high:Q")
+    )
+    long = rows.melt(
+        ["month", "exams"], ["positive", "uncertain"], var_name="state", value_name="share"
+    )
+    lines = (
+        alt.Chart(long)
+        .mark_line(point=True)
+        .encode(
+            x=x,
+            y=alt.Y("share:Q", **share),
+            color=_state_colour(["positive", "uncertain"]),
+            strokeDash=alt.StrokeDash("state:N", legend=None),
+            tooltip=[
+                alt.Tooltip("month:T", format="%B %Y"),
+                "state",
+                alt.Tooltip("share:Q", format=".2%"),
+                alt.Tooltip("exams:Q", format=","),
+            ],
+        )
+    )
+    left_out = f" {without_time:,} exams without a time are left out." if without_time else ""
+    return Figure(
+        title,
+        f"{rows['exams'].sum():,} exams. The band is the 95 % interval of the share positive: "
+        f"months whose bands lie apart differ by more than chance.{left_out}",
+        (band + lines).properties(height=260),
+        rows,
+    )
+
+
+def drift_chart(drift: pd.DataFrame) -> Figure:
+    """Draw the last measurement of drift: new exams beside the reference, class by class.
+
+    `drift` has the columns of table drift, one measurement's rows.
+    """
+    title = "Drift: share of exams positive, new exams against the reference window"
+    if drift.empty:
+        return nothing(title, "Drift is not measured yet: run `radsim drift`.")
+    if drift["prevalence"].isna().all() or drift["reference_prevalence"].isna().all():
+        return nothing(title, "Nothing to compare yet: the exams so far are the reference.")
+    sides = [
+        ("reference", "reference_prevalence", "reference_low", "reference_high"),
+        ("new", "prevalence", "low", "high"),
+    ]
+    long = pd.concat(
+        [
+            drift.rename(columns={value: "share", low: "from", high: "to"})[
+                ["class", "share", "from", "to", "psi", "psi_limit", "drifted", "reason"]
+            ].assign(side=side)
+            for side, value, low, high in sides
+        ]
+    )
+    order = list(drift.sort_values("prevalence", ascending=False)["class"])
+    base = alt.Chart(long).encode(
+        y=alt.Y("class:N", sort=order, title=None),
+        yOffset=alt.YOffset("side:N", sort=["reference", "new"]),
+        color=alt.Color(
+            "side:N",
+            scale=alt.Scale(domain=["reference", "new"], range=["#999999", ACCENT]),
+            legend=alt.Legend(orient="top", title=None),
+        ),
+    )
+    rules = base.mark_rule(strokeWidth=2).encode(
+        x=alt.X("from:Q", title="share of exams positive", axis=alt.Axis(format="%")), x2="to:Q"
+    )
+    points = base.mark_point(filled=True, size=60).encode(
+        x="share:Q",
+        tooltip=["class", "side", alt.Tooltip("share:Q", format=".2%"), "psi", "reason"],
+    )
+    flags = (
+        alt.Chart(long[long["drifted"] & (long["side"] == "new")])
+        .mark_text(text="◀ drifted", align="left", dx=8, color=FLAG, fontWeight="bold")
+        .encode(y=alt.Y("class:N", sort=order), x="to:Q")
+    )
+    first = drift.iloc[0]
+    flagged = ", ".join(drift[drift["drifted"]]["class"]) or "none"
+    return Figure(
+        title,
+        f"{first['batch_exams']:,} new exams against {first['reference_exams']:,} of the reference "
+        f"window, with 95 % intervals. Flagged: {flagged}.",
+        (rules + points + flags).properties(height=30 * len(order)),
+        drift,
+    )
+
+
+def cooccurrence_chart(pairs: pd.DataFrame) -> Figure:
+    """Draw which classes are positive together (`cooccurrence`)."""
+    title = "Classes positive together: Jaccard index of their exams"
+    if pairs.empty or pairs["exams"].sum() == 0:
+        return nothing(title, "No exam has two classes positive.")
+    order = list(dict.fromkeys(pairs["row"]))
+    side = 26 * len(order)
+    chart = (
+        alt.Chart(pairs)
+        .mark_rect()
+        .encode(
+            x=alt.X("column:N", sort=order, title=None, axis=alt.Axis(labelAngle=-60)),
+            y=alt.Y("row:N", sort=order, title=None),
+            color=alt.Color(
+                "jaccard:Q",
+                scale=alt.Scale(scheme=SEQUENTIAL),
+                legend=alt.Legend(title="Jaccard", format=".2f"),
+            ),
+            tooltip=[
+                "row",
+                "column",
+                alt.Tooltip("exams:Q", format=",", title="exams with both"),
+                alt.Tooltip("jaccard:Q", format=".3f"),
+            ],
+        )
+        .properties(height=side, width=side)
+    )
+    return Figure(
+        title,
+        "Of the exams with either class, the share with both; classes that go together stand side "
+        f"by side. {int(pairs['exams'].sum() // 2):,} pairs of positive classes in all.",
+        chart,
+        pairs,
+    )
+
+
+def _state_colour(states: list[str]) -> alt.Color:
+    return alt.Color(
+        "state:N",
+        scale=alt.Scale(domain=states, range=[STATES[state] for state in states]),
+        legend=alt.Legend(orient="top", title=None),
+    )
+
+
+def _most(shares: pd.DataFrame) -> int:
+    return int(shares["exams"].max())

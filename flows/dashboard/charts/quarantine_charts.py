@@ -1,0 +1,36 @@
+"""Charts of what was refused."""
+
+import altair as alt
+import pandas as pd
+
+from flows.dashboard.charts.figure import Figure, nothing
+from flows.dashboard.palette import ACCENT
+
+
+def refused_chart(counts: pd.DataFrame) -> Figure:
+    """Draw rows in quarantine by day and rule (`quarantine_counts`)."""
+    title = "Rows in quarantine, by the day they came and the rule that refused them"
+    if counts.empty:
+        return nothing(title, "Nothing is in quarantine: every row that came in was usable.")
+    rows = counts.assign(refused=counts["table"] + ": " + counts["rule"])
+    rows["day"] = pd.to_datetime(rows["day"])
+    summed = rows.groupby(["refused", "day"], as_index=False)["rows"].sum()
+    order = list(summed.groupby("refused")["rows"].sum().sort_values(ascending=False).index)
+    chart = (
+        alt.Chart(summed)
+        .mark_circle(color=ACCENT, opacity=0.8)
+        .encode(
+            x=alt.X("yearmonthdate(day):T", title="day (UTC)"),
+            y=alt.Y("refused:N", sort=order, title=None, axis=alt.Axis(labelLimit=360)),
+            size=alt.Size("rows:Q", legend=alt.Legend(title="rows")),
+            tooltip=["refused", alt.Tooltip("day:T"), alt.Tooltip("rows:Q", format=",")],
+        )
+        .properties(height=40 + 26 * len(order))
+    )
+    return Figure(
+        title,
+        f"{counts['rows'].sum():,} rows wait here with their reason; the size of a dot is the "
+        "number of rows. A rule that begins on one day points to a change of that source.",
+        chart,
+        summed,
+    )

@@ -1,0 +1,142 @@
+"""Page «Evidence»: find reports, and see why an exam has the labels it has."""
+
+from datetime import date
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from flows.dashboard.marked_text import legend, marked_text
+from flows.dashboard.session import queries, settings
+from labelers import Scheme
+from labelers.vocabulary.loader import ASSERTIONS
+from pipeline.figures.evidence import (
+    STATES,
+    ExamEvidence,
+    Sought,
+    exam_evidence,
+    find_exams,
+    frequent_cues,
+    pixels_of_exam,
+)
+from pipeline.figures.lake_queries import LakeQueries
+from pipeline.labelling import label_scheme
+from pipeline.manifest_images import cache_folder
+from pipeline.pseudonyms import Pseudonymiser
+from pipeline.settings import Settings
+
+ANY = "any"
+MOST = 100
+
+
+def page() -> None:
+    """Show the page."""
+    st.title("Evidence")
+    chosen, asked = settings(), queries()
+    if not asked.has("reports"):
+        st.info("The lake has no reports yet: run `radsim ingest`.")
+        return
+    scheme = label_scheme(chosen.manifest.scheme, chosen.label.vocabulary)
+    sought = _sought(asked, scheme, chosen)
+    found = find_exams(asked, scheme, sought, MOST)
+    if not found:
+        st.info("No report has all of this; leave something out.")
+        return
+    st.caption(
+        f"{len(found)} exams" if len(found) < MOST else f"The {MOST} latest of the exams found"
+    )
+    ids = [exam["exam_id"] for exam in found]
+    told = {exam["exam_id"]: _in_a_line(exam) for exam in found}
+    exam_id = st.selectbox("Exam", ids, format_func=lambda exam: told[exam], key="exam")
+    evidence = exam_evidence(asked, scheme, exam_id, chosen.label.vocabulary)
+    if evidence is None:
+        st.info("This exam is no longer in the lake.")
+        return
+    text, picture = st.columns([3, 2])
+    with text:
+        _report(evidence)
+        _reasons(evidence)
+    with picture:
+        _radiographs(asked, chosen, exam_id)
+
+
+def _sought(asked: LakeQueries, scheme: Scheme, chosen: Settings) -> Sought:
+    """Ask what to look for."""
+    first = st.columns(4)
+    label_class = first[0].selectbox("Class", [ANY, *scheme.classes], key="class")
+    state = first[1].selectbox("State", [ANY, *STATES], key="state")
+    assertion = first[2].selectbox("Assertion of a mention", [ANY, *ASSERTIONS], key="assertion")
+    cue = first[3].selectbox("Cue", [ANY, *frequent_cues(asked)], key="cue")
+    second = st.columns(4)
+    days = second[0].date_input("Days of the exam", value=(), key="days")
+    text = second[1].text_input("Words in the report", key="text")
+    site = second[2].text_input("Site", key="site")
+    exam = second[3].text_input("Exam", key="exam-id", help="As your source writes it.")
+    known = Pseudonymiser.of(chosen)
+    since, until = _range(days)
+    return Sought(
+        label_class=_unless_any(label_class),
+        state=_unless_any(state),
+        assertion=_unless_any(assertion),
+        cue=_unless_any(cue),
+        since=since,
+        until=until,
+        site=site.strip() or None,
+        text=text.strip() or None,
+        exam=known.one(exam.strip()) if exam.strip() else None,
+    )
+
+
+def _range(days: Any) -> tuple[date | None, date | None]:
+    given = tuple(days) if isinstance(days, tuple | list) else (days,)
+    return (given[0] if given else None), (given[-1] if given else None)
+
+
+def _unless_any(value: str | None) -> str | None:
+    return None if value == ANY else value
+
+
+def _in_a_line(exam: dict[str, Any]) -> str:
+    at = f"{exam['exam_time']:%Y-%m-%d}" if exam["exam_time"] else "no time"
+    return f"{exam['exam_id']} · {at}" + (f" · {exam['site']}" if exam["site"] else "")
+
+
+def _report(evidence: ExamEvidence) -> None:
+    st.subheader("Report")
+    labelling = evidence.labelling
+    if not any(text for _, text in labelling.sections):
+        st.info(
+            "This lake keeps no text ([privacy] keep_text = \"none\"): the report cannot be shown; "
+            "its labels and their reasons can."
+        )
+        return
+    st.html(f'<div class="report">{legend()}</div>')
+    parts = []
+    for number, (kind, text) in enumerate(labelling.sections):
+        mentions = [m for m in labelling.mentions if m.section_no == number]
+        parts.append(f"<h4>{marked_text(kind, [])}</h4>{marked_text(text, mentions)}")
+    st.html(f'<div class="report">{"".join(parts)}</div>')
+
+
+def _reasons(evidence: ExamEvidence) -> None:
+    st.subheader("Labels and their reasons")
+    if not evidence.reasons:
+        st.info("This exam is not labelled yet: run `radsim label`.")
+        return
+    st.dataframe(
+        pd.DataFrame(evidence.reasons, columns=["class", "state", "because of"]), hide_index=True
+    )
+    st.caption("A class takes its state from the findings named; findings from the marked words.")
+    if evidence.labelling.mentions:
+        with st.expander(f"{len(evidence.labelling.mentions)} mentions"):
+            rows = pd.DataFrame(evidence.labelling.mentions)
+            st.dataframe(rows.dropna(axis="columns", how="all"), hide_index=True)
+
+
+def _radiographs(asked: LakeQueries, chosen: Settings, exam_id: str) -> None:
+    st.subheader("Radiograph")
+    squares = pixels_of_exam(asked, cache_folder(chosen, asked.lake), exam_id)
+    if not squares:
+        st.info("No image of this exam is in this machine's pixel cache.")
+    for number, square in enumerate(squares, start=1):
+        st.image(square, caption=f"Image {number}, as the network sees it", width="stretch")

@@ -1,0 +1,101 @@
+"""Page «Runs»: what ran, on what, with which outcome, and a button to run a stage again."""
+
+import subprocess
+import sys
+
+import pandas as pd
+import streamlit as st
+
+from flows.dashboard.charts.run_charts import durations_chart
+from flows.dashboard.session import queries, settings, settings_asked_for
+from flows.dashboard.shown_figure import show
+from pipeline.model_decisions import decision_table
+from pipeline.road import STAGES
+from pipeline.run_history import FinishedRun, finished_runs
+from pipeline.staleness import stage_states
+
+SHOWN = 200
+
+
+def page() -> None:
+    """Show the page."""
+    st.title("Runs")
+    lake = queries().lake
+    runs = finished_runs(lake, last=SHOWN)
+    if not runs:
+        st.info("Nothing has run on this lake yet: run `radsim run`.")
+    else:
+        _stale_outputs()
+        st.dataframe(run_rows(runs), hide_index=True, key="runs")
+        st.caption(
+            f"The last {len(runs):,} runs that changed the lake, the newest first; times are UTC. "
+            "Of the rows that came in, each was kept, quarantined or unchanged: the counts add up."
+        )
+        show(durations_chart(runs), "durations")
+    st.subheader("Which model is current, and why")
+    decisions = decision_table(lake)
+    if decisions:
+        st.dataframe(pd.DataFrame(decisions[::-1]), hide_index=True, key="decisions")
+        st.caption(
+            "A new model becomes current only if it is not worse than the current one by more than "
+            "the tolerance: the whole interval of the paired difference must lie above minus it."
+        )
+    else:
+        st.info("No model has been held against another yet: `gate` does it after `evaluate`.")
+    _run_again()
+
+
+def run_rows(runs: list[FinishedRun]) -> pd.DataFrame:
+    """Return a row a run as the page shows it, the newest first."""
+    return pd.DataFrame(
+        [
+            {
+                "when": run.at,
+                "stage": run.stage,
+                "in": run.counts.get("in"),
+                "kept": run.counts.get("kept"),
+                "quarantined": run.counts.get("quarantined"),
+                "unchanged": run.counts.get("unchanged"),
+                "seconds": round(run.seconds, 1),
+                "read": _versions(run.inputs),
+                "wrote": _versions(run.outputs),
+                "all counts": ", ".join(f"{n:,} {name}" for name, n in run.counts.items() if n),
+                "run": run.run_id[:8],
+            }
+            for run in reversed(runs)
+        ]
+    ).astype({name: "Int64" for name in ("in", "kept", "quarantined", "unchanged")})
+
+
+def _stale_outputs() -> None:
+    stale = [state for state in stage_states(settings()) if state.stale]
+    if stale:
+        lines = "\n".join(f"- {state.output}: {state.why}" for state in stale)
+        st.warning(f"Stale; `radsim run --from {stale[0].stage}` makes it anew:\n\n{lines}")
+
+
+def _run_again() -> None:
+    """Offer a stage to be run by the same command line as everywhere else."""
+    st.subheader("Run a stage again")
+    stage = st.selectbox("Stage", STAGES, key="stage")
+    force = st.checkbox("also where nothing changed (--force)", key="force")
+    words = [stage, *settings_asked_for().arguments(), *(["--force"] if force else [])]
+    st.code(" ".join(["radsim", *words]), language="bash")
+    sure = st.checkbox("Yes, run it now on this machine", key="sure")
+    if not st.button("Run", disabled=not sure, key="run", type="primary"):
+        return
+    with st.spinner(f"{stage} runs; closing the page does not stop it"):
+        done = subprocess.run(
+            [sys.executable, "-c", "from flows.command_line import main; main()", *words],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    (st.success if done.returncode == 0 else st.error)(
+        f"{stage} " + ("has run" if done.returncode == 0 else "did not finish")
+    )
+    st.code(done.stdout + done.stderr, language=None)
+
+
+def _versions(versions: dict[str, int]) -> str:
+    return ", ".join(f"{table} v{version}" for table, version in versions.items())

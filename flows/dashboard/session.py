@@ -1,0 +1,56 @@
+"""What every page starts from: the settings, and the lake as it stands now."""
+
+import json
+import os
+from pathlib import Path
+
+import streamlit as st
+
+from flows.settings_request import SettingsRequest
+from pipeline.figures.lake_queries import LakeQueries
+from pipeline.lake import Lake
+from pipeline.settings import Settings
+
+REQUEST = "RADSIM_DASHBOARD"
+
+
+def as_environment(request: SettingsRequest) -> dict[str, str]:
+    """Return the environment by which the application's process knows the settings asked for."""
+    config = None if request.config is None else str(request.config.absolute())
+    return {REQUEST: json.dumps({"config": config, "assignments": request.assignments})}
+
+
+def settings_asked_for() -> SettingsRequest:
+    """Return the request that the dashboard was started with."""
+    told = json.loads(os.environ[REQUEST])
+    config = None if told["config"] is None else Path(told["config"])
+    return SettingsRequest(config, tuple((name, value) for name, value in told["assignments"]))
+
+
+def settings() -> Settings:
+    """Return the settings, read anew each time since the file may have been edited.
+
+    Raises
+    ------
+    UserError
+        The file is missing or wrong.
+    """
+    return settings_asked_for().load()
+
+
+def queries() -> LakeQueries:
+    """Return queries of the lake as it stands: new ones once a run has committed.
+
+    Raises
+    ------
+    UserError
+        The lake cannot be read.
+    """
+    lake = Lake.of(settings())
+    ledger = lake.table_if_any("runs")
+    return _queries(lake.root, ledger.version() if ledger else None)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _queries(root: str, ledger_version: int | None) -> LakeQueries:
+    return LakeQueries(Lake.of(settings()))
