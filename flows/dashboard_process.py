@@ -12,7 +12,7 @@ from flows.local_server import HOST
 from flows.settings_request import SettingsRequest
 from pipeline.user_error import UserError
 
-APPLICATION = Path(__file__).parent / "dashboard" / "application.py"
+APPLICATION = Path(__file__).parent / "dashboard_application.py"
 
 # Streamlit's settings (`streamlit config show`).
 ENVIRONMENT = {

@@ -72,9 +72,7 @@ def explain(labelling: Labelling, scheme: Scheme) -> "Text":
 def class_reasons(labelling: Labelling, scheme: Scheme) -> list[ClassReason]:
     """Return state and reason of each class of the scheme that has a state, in its order."""
     return [
-        ClassReason(
-            label_class, _STATES[state], _reason(labelling, scheme, label_class, state)
-        )
+        ClassReason(label_class, _STATES[state], _reason(labelling, scheme, label_class, state))
         for label_class, state in _classes(labelling, scheme).items()
         if state is not None
     ]

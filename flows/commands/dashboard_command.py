@@ -1,5 +1,6 @@
 """`radsim dashboard`: the lake in a browser."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,6 +19,10 @@ def add_to(app: typer.Typer) -> None:
 
 def dashboard(
     port: Annotated[int, typer.Option("--port", min=1024, max=65535, help="Its port.")] = PORT,
+    save: Annotated[
+        Path | None,
+        typer.Option("--save", help="Write the figures as one page here instead, and end."),
+    ] = None,
     config: ConfigOption = None,
     lake: LakeOption = None,
     assignments: SetOption = None,
@@ -25,7 +30,14 @@ def dashboard(
     """Show runs, label quality, evidence and quarantine in a browser, on this machine only."""
     request = settings_request(config, lake, assignments)
     # A mistake in the settings is told here and not on a page.
-    request.load()
+    settings = request.load()
+    if save is not None:
+        from flows.dashboard.archived_page import save_page
+        from flows.dashboard.figures_of_lake import page_of_lake
+
+        save_page(save, page_of_lake(settings))
+        typer.echo(f"page: {save}")
+        return
     from flows.dashboard_process import run_dashboard
 
     run_dashboard(request, port)

@@ -1,5 +1,6 @@
 """A report's text as HTML, its mentions marked and their cues underlined."""
 
+import itertools
 from collections.abc import Sequence
 from html import escape
 
@@ -27,8 +28,7 @@ def marked_text(text: str, mentions: Sequence[Mention]) -> str:
             edges |= {mention.cue_start, mention.cue_end}
     places = sorted(edge for edge in edges if 0 <= edge <= len(text))
     return "".join(
-        _piece(text[begin:end], begin, end, mentions)
-        for begin, end in zip(places, places[1:], strict=False)
+        _piece(text[begin:end], begin, end, mentions) for begin, end in itertools.pairwise(places)
     )
 
 

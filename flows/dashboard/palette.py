@@ -22,4 +22,3 @@ ASSERTIONS = {
 
 ACCENT = "#0072B2"
 FLAG = "#D55E00"
-SEQUENTIAL = "viridis"

@@ -27,9 +27,7 @@ def cooccurrence(queries: LakeQueries, scheme: Scheme) -> pd.DataFrame:
         "members": {name: list(scheme.members[name]) for name in classes},
         **{name: queries.versions.get(name) for name in ("labels", "file_labels")},
     }
-    counts = saved(
-        queries.lake, "cooccurrence", made_of, lambda: _counts(queries, scheme, classes)
-    )
+    counts = saved(queries.lake, "cooccurrence", made_of, lambda: _counts(queries, scheme, classes))
     both = counts["exams"].to_numpy().reshape(len(classes), len(classes))
     own = np.diag(both)
     either = own[:, None] + own[None, :] - both

@@ -8,7 +8,13 @@ import pyarrow as pa
 from data_contracts import schemas
 from pipeline.lake import Lake
 
-_MEMORY = "1GB"
+_CONFIG: dict[str, Any] = {
+    "memory_limit": "1GB",
+    "enable_external_access": False,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "python_enable_replacements": False,
+}
 
 
 class LakeQueries:
@@ -27,20 +33,8 @@ class LakeQueries:
     """
 
     def __init__(self, lake: Lake) -> None:
-        import duckdb
-
         self.lake = lake
         self.versions = lake.versions()
-        self._connection = duckdb.connect(
-            ":memory:",
-            config={
-                "memory_limit": _MEMORY,
-                "enable_external_access": False,
-                "autoinstall_known_extensions": False,
-                "autoload_known_extensions": False,
-                "python_enable_replacements": False,
-            },
-        )
         self._tables: dict[str, Any] = {}
         for name, schema in {**schemas.FIXED, "labels": schemas.labels(())}.items():
             dataset = lake.dataset(name, self.versions.get(name))
@@ -54,11 +48,13 @@ class LakeQueries:
         UserError
             The lake cannot be read.
         """
-        # A cursor each time, since pages of several people ask at once; each sees its own tables.
-        with self._connection.cursor() as cursor, self.lake.reached():
+        import duckdb
+
+        # A connection each time, which costs a millisecond: pages of several people ask at once.
+        with duckdb.connect(config=_CONFIG) as connection, self.lake.reached():
             for name, table in self._tables.items():
-                cursor.register(name, table)
-            return cursor.sql(query, params=list(parameters)).to_arrow_table()
+                connection.register(name, table)
+            return connection.sql(query, params=list(parameters)).to_arrow_table()
 
     def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """Return the rows of a query as dictionaries."""

@@ -13,9 +13,7 @@ def quarantine_counts(queries: LakeQueries) -> pd.DataFrame:
     ).to_pandas()
 
 
-def quarantined_rows(
-    queries: LakeQueries, table: str, rule: str, most: int = 500
-) -> pd.DataFrame:
+def quarantined_rows(queries: LakeQueries, table: str, rule: str, most: int = 500) -> pd.DataFrame:
     """Return where the rows that a rule refused stand in their sources, the newest first."""
     return queries.table(
         "select reference, key, reason, source, committed_at from quarantine "

@@ -27,7 +27,7 @@ class Figure:
 
     title: str
     reading: str
-    chart: "alt.TopLevelMixin | None"
+    chart: "alt.Chart | alt.LayerChart | alt.FacetChart | None"
     rows: pd.DataFrame
 
 

@@ -4,10 +4,11 @@ import altair as alt
 import pandas as pd
 
 from flows.dashboard.charts.figure import Figure, nothing
-from flows.dashboard.palette import ACCENT, FLAG, SEQUENTIAL, STATES
+from flows.dashboard.palette import ACCENT, FLAG, STATES
 
 _NO_LABELS = "The lake has no labels yet: run `radsim label`, or give a label file."
-_CLASS_HEIGHT = 22  # pixels
+_CLASS_HEIGHT = 24  # pixels
+_EVERY = alt.Axis(labelOverlap=False, labelLimit=220)  # no class without its name
 
 
 def prevalence_chart(shares: pd.DataFrame) -> Figure:
@@ -16,7 +17,7 @@ def prevalence_chart(shares: pd.DataFrame) -> Figure:
     if shares.empty:
         return nothing(title, _NO_LABELS)
     order = list(shares.sort_values("positive", ascending=False)["class"])
-    by_class = alt.Y("class:N", sort=order, title=None)
+    by_class = alt.Y("class:N", sort=order, title=None, axis=_EVERY)
     base = alt.Chart(shares).encode(y=by_class)
     bars = base.mark_rule(strokeWidth=2, color=ACCENT).encode(
         x=alt.X("low:Q", title="share of exams positive", axis=alt.Axis(format="%")), x2="high:Q"
@@ -35,7 +36,7 @@ def prevalence_chart(shares: pd.DataFrame) -> Figure:
         title,
         f"A dot is the share of {_most(shares):,} exams with the class positive; the line through "
         "it is its 95 % interval (Wilson).",
-        (bars + points).properties(height=_CLASS_HEIGHT * len(order)),
+        (bars + points).properties(height=_height(order)),
         shares,
     )
 
@@ -54,16 +55,16 @@ def states_chart(shares: pd.DataFrame) -> Figure:
         .mark_bar()
         .encode(
             x=alt.X("share:Q", title="share of exams", axis=alt.Axis(format="%")),
-            y=alt.Y("class:N", sort=order, title=None),
+            y=alt.Y("class:N", sort=order, title=None, axis=_EVERY),
             color=alt.Color(
                 "state:N",
                 scale=alt.Scale(domain=list(STATES), range=list(STATES.values())),
-                legend=alt.Legend(orient="top", title=None),
+                legend=alt.Legend(orient="top", title=None, columns=4, labelLimit=120),
             ),
             order="place:Q",
             tooltip=["class", "state", alt.Tooltip("share:Q", format=".2%")],
         )
-        .properties(height=_CLASS_HEIGHT * len(order))
+        .properties(height=_height(order))
     )
     return Figure(
         title,
@@ -79,13 +80,15 @@ def months_chart(by_month: pd.DataFrame, label_class: str, without_time: int) ->
     title = f"{label_class}: share of exams positive and uncertain, by month"
     rows = by_month[by_month["class"] == label_class]
     if rows.empty:
-        return nothing(title, "No labelled exam has a time: name its column in [reports] exam_time.")
+        return nothing(
+            title, "No labelled exam has a time: name its column in [reports] exam_time."
+        )
     x = alt.X("month:T", title="month of the exam")
-    share = {"title": "share of exams", "axis": alt.Axis(format="%")}
+    share = alt.Axis(format="%")
     band = (
         alt.Chart(rows)
         .mark_area(opacity=0.25, color=STATES["positive"])
-        .encode(x=x, y=alt.Y("low:Q", **share), y2="high:Q")
+        .encode(x=x, y=alt.Y("low:Q", title="share of exams", axis=share), y2="high:Q")
     )
     long = rows.melt(
         ["month", "exams"], ["positive", "uncertain"], var_name="state", value_name="share"
@@ -95,7 +98,7 @@ def months_chart(by_month: pd.DataFrame, label_class: str, without_time: int) ->
         .mark_line(point=True)
         .encode(
             x=x,
-            y=alt.Y("share:Q", **share),
+            y=alt.Y("share:Q", title="share of exams", axis=share),
             color=_state_colour(["positive", "uncertain"]),
             strokeDash=alt.StrokeDash("state:N", legend=None),
             tooltip=[
@@ -140,7 +143,7 @@ def drift_chart(drift: pd.DataFrame) -> Figure:
     )
     order = list(drift.sort_values("prevalence", ascending=False)["class"])
     base = alt.Chart(long).encode(
-        y=alt.Y("class:N", sort=order, title=None),
+        y=alt.Y("class:N", sort=order, title=None, axis=_EVERY),
         yOffset=alt.YOffset("side:N", sort=["reference", "new"]),
         color=alt.Color(
             "side:N",
@@ -166,7 +169,7 @@ def drift_chart(drift: pd.DataFrame) -> Figure:
         title,
         f"{first['batch_exams']:,} new exams against {first['reference_exams']:,} of the reference "
         f"window, with 95 % intervals. Flagged: {flagged}.",
-        (rules + points + flags).properties(height=30 * len(order)),
+        (rules + points + flags).properties(height=_height(order)),
         drift,
     )
 
@@ -177,16 +180,21 @@ def cooccurrence_chart(pairs: pd.DataFrame) -> Figure:
     if pairs.empty or pairs["exams"].sum() == 0:
         return nothing(title, "No exam has two classes positive.")
     order = list(dict.fromkeys(pairs["row"]))
-    side = 26 * len(order)
+    side = 30 * len(order) + 120
     chart = (
         alt.Chart(pairs)
         .mark_rect()
         .encode(
-            x=alt.X("column:N", sort=order, title=None, axis=alt.Axis(labelAngle=-60)),
-            y=alt.Y("row:N", sort=order, title=None),
+            x=alt.X(
+                "column:N",
+                sort=order,
+                title=None,
+                axis=alt.Axis(labelAngle=-60, labelOverlap=False),
+            ),
+            y=alt.Y("row:N", sort=order, title=None, axis=_EVERY),
             color=alt.Color(
                 "jaccard:Q",
-                scale=alt.Scale(scheme=SEQUENTIAL),
+                scale=alt.Scale(scheme="viridis"),
                 legend=alt.Legend(title="Jaccard", format=".2f"),
             ),
             tooltip=[
@@ -196,7 +204,7 @@ def cooccurrence_chart(pairs: pd.DataFrame) -> Figure:
                 alt.Tooltip("jaccard:Q", format=".3f"),
             ],
         )
-        .properties(height=side, width=side)
+        .properties(height=side)
     )
     return Figure(
         title,
@@ -213,6 +221,11 @@ def _state_colour(states: list[str]) -> alt.Color:
         scale=alt.Scale(domain=states, range=[STATES[state] for state in states]),
         legend=alt.Legend(orient="top", title=None),
     )
+
+
+def _height(classes: list[str]) -> int:
+    """Return the height of a chart with a line a class, its axis and legend included, in pixels."""
+    return _CLASS_HEIGHT * len(classes) + 90
 
 
 def _most(shares: pd.DataFrame) -> int:

@@ -1,4 +1,4 @@
-"""Charts of runs: how long stages took, and what became of the rows that came in."""
+"""Runs as rows and charts: how long stages took, and what became of the rows that came in."""
 
 from collections.abc import Sequence
 
@@ -25,9 +25,9 @@ def durations_chart(runs: Sequence[FinishedRun]) -> Figure:
             x=alt.X("at:T", title="when (UTC)", scale=alt.Scale(type="utc")),
             y=alt.Y("seconds:Q", title="seconds", scale=alt.Scale(type="symlog", constant=0.1)),
             tooltip=["stage", alt.Tooltip("at:T"), alt.Tooltip("seconds:Q", format=",.1f")],
-            facet=alt.Facet("stage:N", columns=5, title=None, sort=list(dict.fromkeys(rows.stage))),
+            facet=alt.Facet("stage:N", columns=4, title=None, sort=list(dict.fromkeys(rows.stage))),
         )
-        .properties(width=170, height=90)
+        .properties(width=150, height=80)
     )
     return Figure(
         title,
@@ -36,3 +36,29 @@ def durations_chart(runs: Sequence[FinishedRun]) -> Figure:
         chart,
         rows,
     )
+
+
+def run_rows(runs: Sequence[FinishedRun]) -> pd.DataFrame:
+    """Return a row a run as pages show it, the newest first."""
+    return pd.DataFrame(
+        [
+            {
+                "when": run.at,
+                "stage": run.stage,
+                "in": run.counts.get("in"),
+                "kept": run.counts.get("kept"),
+                "quarantined": run.counts.get("quarantined"),
+                "unchanged": run.counts.get("unchanged"),
+                "seconds": round(run.seconds, 1),
+                "read": _versions(run.inputs),
+                "wrote": _versions(run.outputs),
+                "all counts": ", ".join(f"{n:,} {name}" for name, n in run.counts.items() if n),
+                "run": run.run_id[:8],
+            }
+            for run in reversed(runs)
+        ]
+    ).astype(dict.fromkeys(("in", "kept", "quarantined", "unchanged"), "Int64"))
+
+
+def _versions(versions: dict[str, int]) -> str:
+    return ", ".join(f"{table} v{version}" for table, version in versions.items())

@@ -68,7 +68,7 @@ def _sought(asked: LakeQueries, scheme: Scheme, chosen: Settings) -> Sought:
     assertion = first[2].selectbox("Assertion of a mention", [ANY, *ASSERTIONS], key="assertion")
     cue = first[3].selectbox("Cue", [ANY, *frequent_cues(asked)], key="cue")
     second = st.columns(4)
-    days = second[0].date_input("Days of the exam", value=(), key="days")
+    days = second[0].date_input("Days of the exam", value=[], key="days")
     text = second[1].text_input("Words in the report", key="text")
     site = second[2].text_input("Site", key="site")
     exam = second[3].text_input("Exam", key="exam-id", help="As your source writes it.")
@@ -106,7 +106,7 @@ def _report(evidence: ExamEvidence) -> None:
     labelling = evidence.labelling
     if not any(text for _, text in labelling.sections):
         st.info(
-            "This lake keeps no text ([privacy] keep_text = \"none\"): the report cannot be shown; "
+            'This lake keeps no text ([privacy] keep_text = "none"): the report cannot be shown; '
             "its labels and their reasons can."
         )
         return

@@ -50,7 +50,9 @@ def page() -> None:
             index=classes.index(flagged[0]) if flagged else min(1, len(classes) - 1),
             key="class",
         )
-        show(months_chart(shares_by_month(months), label_class, exams_without_time(months)), "months")
+        show(
+            months_chart(shares_by_month(months), label_class, exams_without_time(months)), "months"
+        )
     show(drift_chart(drift), "drift")
     if asked.has("labels") or asked.has("file_labels"):
         show(cooccurrence_chart(cooccurrence(asked, scheme)), "together")

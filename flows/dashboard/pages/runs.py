@@ -6,12 +6,12 @@ import sys
 import pandas as pd
 import streamlit as st
 
-from flows.dashboard.charts.run_charts import durations_chart
+from flows.dashboard.charts.run_charts import durations_chart, run_rows
 from flows.dashboard.session import queries, settings, settings_asked_for
 from flows.dashboard.shown_figure import show
 from pipeline.model_decisions import decision_table
 from pipeline.road import STAGES
-from pipeline.run_history import FinishedRun, finished_runs
+from pipeline.run_history import finished_runs
 from pipeline.staleness import stage_states
 
 SHOWN = 200
@@ -45,28 +45,6 @@ def page() -> None:
     _run_again()
 
 
-def run_rows(runs: list[FinishedRun]) -> pd.DataFrame:
-    """Return a row a run as the page shows it, the newest first."""
-    return pd.DataFrame(
-        [
-            {
-                "when": run.at,
-                "stage": run.stage,
-                "in": run.counts.get("in"),
-                "kept": run.counts.get("kept"),
-                "quarantined": run.counts.get("quarantined"),
-                "unchanged": run.counts.get("unchanged"),
-                "seconds": round(run.seconds, 1),
-                "read": _versions(run.inputs),
-                "wrote": _versions(run.outputs),
-                "all counts": ", ".join(f"{n:,} {name}" for name, n in run.counts.items() if n),
-                "run": run.run_id[:8],
-            }
-            for run in reversed(runs)
-        ]
-    ).astype({name: "Int64" for name in ("in", "kept", "quarantined", "unchanged")})
-
-
 def _stale_outputs() -> None:
     stale = [state for state in stage_states(settings()) if state.stale]
     if stale:
@@ -95,7 +73,3 @@ def _run_again() -> None:
         f"{stage} " + ("has run" if done.returncode == 0 else "did not finish")
     )
     st.code(done.stdout + done.stderr, language=None)
-
-
-def _versions(versions: dict[str, int]) -> str:
-    return ", ".join(f"{table} v{version}" for table, version in versions.items())

@@ -1,6 +1,7 @@
 """The dashboard's entry, which Streamlit runs: one navigation over the pages.
 
-Start it with `radsim dashboard`, which sets what it needs.
+Start it with `radsim dashboard`, which sets what it needs. It does not stand in the folder of the
+dashboard, because Streamlit takes a folder `pages` beside its entry for pages of its own.
 """
 
 from collections.abc import Callable
@@ -12,7 +13,8 @@ from flows.dashboard.style import STYLE
 from flows.error_lines import error_line
 
 PAGES = {
-    "Runs": (runs.page, "runs"),
+    # The first is shown at the bare address.
+    "Runs": (runs.page, ""),
     "Label quality": (label_quality.page, "label-quality"),
     "Evidence": (evidence.page, "evidence"),
     "Quarantine": (quarantine.page, "quarantine"),
@@ -35,7 +37,7 @@ st.set_page_config(page_title="RadSim", layout="wide")
 st.html(STYLE)
 st.navigation(
     [
-        st.Page(guarded(page), title=title, url_path=path, default=number == 0)
-        for number, (title, (page, path)) in enumerate(PAGES.items())
+        st.Page(guarded(page), title=title, url_path=path, default=not path)
+        for title, (page, path) in PAGES.items()
     ]
 ).run()

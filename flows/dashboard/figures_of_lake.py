@@ -1,0 +1,65 @@
+"""The archived page of a lake: which figures and tables stand in it."""
+
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from flows.dashboard.archived_page import archived_page
+from flows.dashboard.charts.label_charts import (
+    cooccurrence_chart,
+    drift_chart,
+    months_chart,
+    prevalence_chart,
+    states_chart,
+)
+from flows.dashboard.charts.quarantine_charts import refused_chart
+from flows.dashboard.charts.run_charts import durations_chart, run_rows
+from pipeline.figures.class_months import class_months
+from pipeline.figures.cooccurrence import cooccurrence
+from pipeline.figures.drift_measurements import last_drift
+from pipeline.figures.lake_queries import LakeQueries
+from pipeline.figures.quarantine_counts import quarantine_counts
+from pipeline.figures.state_shares import exams_without_time, shares_by_class, shares_by_month
+from pipeline.labelling import label_scheme
+from pipeline.lake import Lake
+from pipeline.model_decisions import decision_table
+from pipeline.run_history import finished_runs
+from pipeline.settings import Settings
+
+RUNS = 50
+
+
+def page_of_lake(settings: Settings) -> str:
+    """Return the page of the lake as it stands: counts and figures, no text and no identifiers.
+
+    Classes over time are those that drifted at the last measurement.
+
+    Raises
+    ------
+    UserError
+        The lake cannot be read.
+    """
+    lake = Lake.of(settings)
+    queries = LakeQueries(lake)
+    scheme = label_scheme(settings.manifest.scheme, settings.label.vocabulary)
+    months = class_months(queries, scheme)
+    shares, by_month = shares_by_class(months), shares_by_month(months)
+    drift = last_drift(queries, scheme.name)
+    runs = finished_runs(lake, last=RUNS)
+    drifted = list(drift[drift["drifted"]]["class"]) if len(drift) else []
+    figures = [
+        prevalence_chart(shares),
+        states_chart(shares),
+        drift_chart(drift),
+        *(months_chart(by_month, name, exams_without_time(months)) for name in drifted),
+        cooccurrence_chart(cooccurrence(queries, scheme)),
+        refused_chart(quarantine_counts(queries)),
+        durations_chart(runs),
+    ]
+    tables = [
+        (f"The last {len(runs)} runs that changed the lake", run_rows(runs)),
+        ("Which model is current, and why", pd.DataFrame(decision_table(lake, RUNS)[::-1])),
+    ]
+    now = datetime.now(UTC)
+    told = f"Label scheme {scheme.name}; made {now:%d %B %Y, %H:%M} UTC."
+    return archived_page("RadSim: labels and runs", told, figures, [t for t in tables if len(t[1])])

@@ -1,0 +1,94 @@
+"""What each page says of a small lake, and of an empty one."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+PageOf = Callable[[str, Path], AppTest]
+
+
+def words(page: AppTest) -> str:
+    """Return what a page says outside tables and charts."""
+    assert not page.exception
+    kinds = (page.title, page.subheader, page.caption, page.info, page.warning, page.markdown)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+def test_runs_are_listed_the_newest_first_with_what_became_of_their_rows(
+    page_of: PageOf, site: Path
+) -> None:
+    page = page_of("runs", site)
+    rows = page.dataframe[0].value
+    assert list(rows["stage"]) == ["drift", "label", "ingest"]
+    ingest = rows.iloc[2]
+    assert (ingest["in"], ingest["quarantined"]) == (5, 1)
+    assert "The last 3 runs" in words(page)
+
+
+def test_a_stage_is_run_again_only_when_confirmed_and_by_the_command_line(
+    page_of: PageOf, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[list[str]] = []
+
+    class Done:
+        returncode, stdout, stderr = 0, "label: nothing changed", ""
+
+    def run(words: list[str], **options: object) -> Done:
+        ran.append(words)
+        return Done()
+
+    monkeypatch.setattr("subprocess.run", run)
+    page = page_of("runs", site)
+    assert page.button("run").disabled
+    page.selectbox("stage").select("label").run()
+    page.checkbox("sure").check().run()
+    page.button("run").click().run()
+    assert [words[3:] for words in ran] == [["label", "--config", str(site)]]
+    assert "nothing changed" in page.code[-1].value
+
+
+def test_label_quality_says_how_many_exams_its_charts_rest_on(page_of: PageOf, site: Path) -> None:
+    said = words(page_of("label_quality", site))
+    assert "Prevalence: share of exams positive, by class" in said
+    assert "4 exams with the class positive" in said
+    assert "the exams so far are the reference" in said
+
+
+def test_evidence_shows_why_an_exam_is_labelled_as_it_is(page_of: PageOf, site: Path) -> None:
+    page = page_of("evidence", site)
+    page.selectbox("class").select("Pneumonia")
+    page.selectbox("state").select("uncertain").run()
+    assert page.selectbox("exam").options == ["E5 · 2026-03-01 · South", "E1 · 2026-01-05 · North"]
+    page.selectbox("exam").select("E1").run()
+    reasons = page.dataframe[0].value.set_index("class")
+    assert tuple(reasons.loc["Pneumonia"]) == ("uncertain", "pneumonia")
+    page.text_input("text").set_value("no such words").run()
+    assert "No report has all of this" in words(page)
+
+
+def test_quarantine_tells_rule_and_place_of_what_was_refused(page_of: PageOf, site: Path) -> None:
+    page = page_of("quarantine", site)
+    assert "1 rows wait here" in words(page)
+    counts, rows = page.dataframe[-2].value, page.dataframe[-1].value
+    assert list(counts["rows"]) == [1]
+    assert "5" not in str(rows["reason"][0])
+    assert len(rows) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("runs", "Nothing has run on this lake yet"),
+        ("label_quality", "The lake has no labels yet"),
+        ("evidence", "The lake has no reports yet"),
+        ("quarantine", "Nothing is in quarantine"),
+    ],
+)
+def test_an_empty_lake_has_pages_that_say_what_to_do(
+    page_of: PageOf, tmp_path: Path, name: str, said: str
+) -> None:
+    config = tmp_path / "site.toml"
+    config.write_text('[lake]\nroot = "none"\n', encoding="utf-8")
+    assert said in words(page_of(name, config))
