@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -80,12 +81,18 @@ def _figure(figure: Figure, place: str) -> str:
     html = f'<h2>{escape(figure.title)}</h2><p class="reading">{escape(figure.reading)}</p>'
     if figure.chart is None:
         return html
-    spec = json.dumps(figure.chart.to_dict()).replace("<", "\\u003c")
+    spec = json.dumps(_wide(figure.chart.to_dict())).replace("<", "\\u003c")
     return (
         f'{html}<div class="wide"><div id="{place}"></div></div>'
         f'<script type="application/json" data-chart="{place}">{spec}</script>'
         f"<details><summary>Numbers</summary>{_rows(figure.rows)}</details>"
     )
+
+
+def _wide(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return a chart's specification with the width of the page."""
+    spec.setdefault("config", {}).setdefault("view", {})["continuousWidth"] = 760  # pixels
+    return spec
 
 
 def _rows(rows: pd.DataFrame) -> str:

@@ -10,6 +10,7 @@ from flows.settings_request import SettingsRequest
 from pipeline.figures.lake_queries import LakeQueries
 from pipeline.lake import Lake
 from pipeline.settings import Settings
+from pipeline.staleness import StageState, stage_states
 
 REQUEST = "RADSIM_DASHBOARD"
 
@@ -47,8 +48,29 @@ def queries() -> LakeQueries:
         The lake cannot be read.
     """
     lake = Lake.of(settings())
+    return _queries(lake.root, _ledger_version(lake))
+
+
+def stale_outputs() -> list[StageState]:
+    """Return the stages whose output is stale, looked up once for a state of lake and settings.
+
+    Raises
+    ------
+    UserError
+        The lake cannot be read.
+    """
+    chosen = settings()
+    return _stale(chosen.model_dump_json(), _ledger_version(Lake.of(chosen)))
+
+
+def _ledger_version(lake: Lake) -> int | None:
     ledger = lake.table_if_any("runs")
-    return _queries(lake.root, ledger.version() if ledger else None)
+    return ledger.version() if ledger else None
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _stale(chosen: str, ledger_version: int | None) -> list[StageState]:
+    return [state for state in stage_states(settings()) if state.stale]
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)

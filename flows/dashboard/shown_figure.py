@@ -7,7 +7,7 @@ from flows.dashboard.charts.figure import Figure
 
 def show(figure: Figure, key: str) -> None:
     """Show a figure; its numbers can be opened and saved as CSV."""
-    st.subheader(figure.title)
+    st.markdown(f"#### {figure.title}")
     st.caption(figure.reading)
     if figure.chart is None:
         return

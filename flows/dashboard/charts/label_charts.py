@@ -59,7 +59,7 @@ def states_chart(shares: pd.DataFrame) -> Figure:
             color=alt.Color(
                 "state:N",
                 scale=alt.Scale(domain=list(STATES), range=list(STATES.values())),
-                legend=alt.Legend(orient="top", title=None, columns=4, labelLimit=120),
+                legend=alt.Legend(orient="top", title=None, columns=2),
             ),
             order="place:Q",
             tooltip=["class", "state", alt.Tooltip("share:Q", format=".2%")],
@@ -158,8 +158,9 @@ def drift_chart(drift: pd.DataFrame) -> Figure:
         x="share:Q",
         tooltip=["class", "side", alt.Tooltip("share:Q", format=".2%"), "psi", "reason"],
     )
+    flagged_rows = long[long["drifted"] & (long["side"] == "new")]
     flags = (
-        alt.Chart(long[long["drifted"] & (long["side"] == "new")])
+        alt.Chart(flagged_rows)
         .mark_text(text="◀ drifted", align="left", dx=8, color=FLAG, fontWeight="bold")
         .encode(y=alt.Y("class:N", sort=order), x="to:Q")
     )
@@ -169,7 +170,9 @@ def drift_chart(drift: pd.DataFrame) -> Figure:
         title,
         f"{first['batch_exams']:,} new exams against {first['reference_exams']:,} of the reference "
         f"window, with 95 % intervals. Flagged: {flagged}.",
-        (rules + points + flags).properties(height=_height(order)),
+        (rules + points + flags if len(flagged_rows) else rules + points).properties(
+            height=_height(order)
+        ),
         drift,
     )
 

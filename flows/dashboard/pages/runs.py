@@ -7,12 +7,11 @@ import pandas as pd
 import streamlit as st
 
 from flows.dashboard.charts.run_charts import durations_chart, run_rows
-from flows.dashboard.session import queries, settings, settings_asked_for
+from flows.dashboard.session import queries, settings_asked_for, stale_outputs
 from flows.dashboard.shown_figure import show
 from pipeline.model_decisions import decision_table
 from pipeline.road import STAGES
 from pipeline.run_history import finished_runs
-from pipeline.staleness import stage_states
 
 SHOWN = 200
 
@@ -25,7 +24,6 @@ def page() -> None:
     if not runs:
         st.info("Nothing has run on this lake yet: run `radsim run`.")
     else:
-        _stale_outputs()
         st.dataframe(run_rows(runs), hide_index=True, key="runs")
         st.caption(
             f"The last {len(runs):,} runs that changed the lake, the newest first; times are UTC. "
@@ -42,11 +40,13 @@ def page() -> None:
         )
     else:
         st.info("No model has been held against another yet: `gate` does it after `evaluate`.")
+    if runs:
+        _stale_outputs()
     _run_again()
 
 
 def _stale_outputs() -> None:
-    stale = [state for state in stage_states(settings()) if state.stale]
+    stale = stale_outputs()
     if stale:
         lines = "\n".join(f"- {state.output}: {state.why}" for state in stale)
         st.warning(f"Stale; `radsim run --from {stale[0].stage}` makes it anew:\n\n{lines}")

@@ -1,0 +1,93 @@
+"""The pages in a browser: content, no request beyond this machine, report text never run."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+
+from flows.dashboard.archived_page import save_page
+from flows.dashboard.figures_of_lake import page_of_lake
+from flows.settings_request import SettingsRequest
+from pipeline.settings_file import load_settings
+from tests.flows.dashboard import chromium
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.skipif(
+    chromium.PATH is None, reason="no Chromium on this machine (apt-get install chromium)"
+)
+SECONDS = 30_000  # milliseconds that a page may take on a busy machine
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    with chromium.browser() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def address(site: Path) -> Iterator[str]:
+    with chromium.served(SettingsRequest(site)) as where:
+        yield where
+
+
+@pytest.fixture
+def asked() -> list[str]:
+    """Return a list that fills with the addresses the page asks for."""
+    return []
+
+
+@pytest.fixture
+def page(browser: "Browser", asked: list[str]) -> "Iterator[Page]":
+    opened = browser.new_page(viewport={"width": 1280, "height": 900})
+    opened.on("request", lambda request: asked.append(request.url))
+    yield opened
+    opened.close()
+
+
+def test_each_page_is_reached_by_its_name_and_asks_this_machine_alone(
+    page: "Page", address: str, asked: list[str]
+) -> None:
+    page.goto(address)
+    for name, said in [
+        ("Runs", "The last 3 runs that changed the lake"),
+        ("Label quality", "share of 4 exams with the class positive"),
+        ("Evidence", "Labels and their reasons"),
+        ("Quarantine", "1 rows wait here with their reason"),
+    ]:
+        page.get_by_test_id("stSidebarNav").get_by_text(name, exact=True).click()
+        page.get_by_role("heading", name=name, level=1).wait_for(timeout=SECONDS)
+        page.get_by_text(said).first.wait_for(timeout=SECONDS)
+    assert {urlsplit(url).hostname for url in asked if url.startswith("http")} == {"127.0.0.1"}
+
+
+def test_markup_in_a_report_is_shown_and_not_run(page: "Page", address: str) -> None:
+    page.goto(f"{address}/evidence")
+    page.get_by_text("<script>document.title='run'</script>").first.wait_for(timeout=SECONDS)
+    assert page.title() != "run"
+    marked = page.locator(".mention", has_text="pneumonia").first
+    assert marked.get_attribute("title") == "pneumonia: uncertain"
+
+
+def test_the_archived_page_draws_its_charts_with_nothing_but_itself(
+    page: "Page", site: Path, asked: list[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "page.html"
+    save_page(file, page_of_lake(load_settings(site)))
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(file.as_uri())
+    page.locator("svg").first.wait_for(timeout=SECONDS)
+    assert asked == [file.as_uri()]
+    assert complaints == []
+    assert page.locator("svg").count() >= 4
+    assert file.stat().st_size < 1_500_000
+    # Its policy lets no other script run.
+    page.evaluate(
+        "() => { const other = document.createElement('script');"
+        " other.text = 'document.title = \"run\"'; document.body.append(other); }"
+    )
+    assert page.title() != "run"
