@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint lock clean
+.PHONY: demo test lint lock screenshots clean
 
 demo: $(READY)
 	$(BIN)/radsim demo
@@ -24,6 +24,10 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+# Pictures of the dashboard for the README (needs Chromium, and the demo's lake).
+screenshots: demo
+	$(BIN)/python -m tests.flows.dashboard.screenshots radsim-demo/radsim.toml docs/dashboard
 
 # Writes requirements.lock anew from pyproject.toml (needs uv); review the difference.
 lock:

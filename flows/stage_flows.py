@@ -9,12 +9,13 @@ import inspect
 from pathlib import Path
 from typing import Any, cast
 
-from prefect import Flow, flow, task
+from prefect import Flow, flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.states import Failed, State
 from pydantic import BaseModel
 
+from flows.dashboard.nightly_page import leave_page
 from flows.error_lines import error_line
 from flows.summary_markdown import summary_markdown
 from pipeline import road
@@ -146,11 +147,21 @@ STAGE_FLOWS = {
 
 @flow(name=PARENT, persist_result=False)
 def road_flow(config: str, first: str | None = None, force: bool = False) -> Any:
-    """Run the stages of the road, from the named one on, until one fails."""
+    """Run the stages of the road, from the named one on, until one fails; leave today's page."""
     told = []
     for name in road.stages_of(load_settings(Path(config)), first):
         state = cast(State, STAGE_FLOWS[name](config, force, True, return_state=True))
         if not state.is_completed():
+            _leave_page(config)
             return _failed_like(state)
         told.append(state.result())
+    _leave_page(config)
     return told
+
+
+def _leave_page(config: str) -> None:
+    """Leave the page of the lake's figures; what prevents it is told, and fails no run."""
+    try:
+        leave_page(load_settings(Path(config)))
+    except Exception as error:
+        get_run_logger().warning("no page of figures: %s", error_line(error))

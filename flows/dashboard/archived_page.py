@@ -18,6 +18,7 @@ import pandas as pd
 
 from flows.dashboard.charts.figure import Figure
 
+_ON_WINDOW = "window.vegaEmbed = vegaEmbed;"
 _DRAW = """
 for (const spec of document.querySelectorAll('script[type="application/json"]')) {
   const place = document.getElementById(spec.dataset.chart);
@@ -118,4 +119,4 @@ def _bundle() -> str:
     """Return Vega, Vega-Lite and Vega-Embed as one script, without what would end it in HTML."""
     import vl_convert
 
-    return vl_convert.javascript_bundle().replace("</script", "<\\/script")
+    return vl_convert.javascript_bundle(_ON_WINDOW).replace("</script", "<\\/script")

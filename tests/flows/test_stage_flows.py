@@ -123,6 +123,8 @@ def test_the_parent_runs_the_stages_in_order_and_stops_at_the_one_that_fails(
     with pytest.raises(FailedRun, match="embed: the disk is full"):
         road_flow(str(lake_settings), first="link", force=True)
     assert ran == [("link", True), ("train", True), ("embed", True)]
+    pages = list((lake_settings.parent / "lake" / "state" / "pages").iterdir())
+    assert [page.suffix for page in pages] == [".html"], "a page of the lake's figures is left"
 
 
 def test_every_stage_has_its_flow() -> None:

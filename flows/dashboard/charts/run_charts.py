@@ -39,7 +39,9 @@ def durations_chart(runs: Sequence[FinishedRun]) -> Figure:
 
 
 def run_rows(runs: Sequence[FinishedRun]) -> pd.DataFrame:
-    """Return a row a run as pages show it, the newest first."""
+    """Return a row a run as pages show it, the newest first; without runs, no columns either."""
+    if not runs:
+        return pd.DataFrame()
     return pd.DataFrame(
         [
             {

@@ -43,7 +43,9 @@ def page() -> None:
         st.info("No report has all of this; leave something out.")
         return
     st.caption(
-        f"{len(found)} exams" if len(found) < MOST else f"The {MOST} latest of the exams found"
+        f"Exams found: {len(found)}"
+        if len(found) < MOST
+        else f"The {MOST} latest of the exams found"
     )
     ids = [exam["exam_id"] for exam in found]
     told = {exam["exam_id"]: _in_a_line(exam) for exam in found}
