@@ -1,10 +1,15 @@
 # `make demo` and `make test` set everything up from requirements.lock; nothing else is needed.
+# Where there is a folder `wheelhouse` (`make wheelhouse`) they take every package from there and
+# ask no index.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+WHEELHOUSE := wheelhouse
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check \
+  $(if $(wildcard $(WHEELHOUSE)),--no-index --find-links $(WHEELHOUSE))
 
-.PHONY: demo test lint lock screenshots clean
+.PHONY: demo test lint lock wheelhouse screenshots clean
 
 demo: $(READY)
 	$(BIN)/radsim demo
@@ -21,8 +26,8 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "RadSim needs Python 3.11 or newer; name it with: make PYTHON=python3.11 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python $(PIP_INSTALL) -r requirements.lock
+	$(BIN)/python $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # Pictures of the dashboard for the README (needs Chromium, and the demo's lake).
@@ -33,6 +38,17 @@ screenshots: demo
 lock:
 	uv pip compile pyproject.toml --extra all --extra dev --universal --python-version 3.11 \
 	  --no-header --no-annotate --output-file requirements.lock
+
+# Collects a wheel of every package of the lock, the project's build tools among them, for a machine
+# of the same system and Python without internet (about 3 GB). The folder appears when it is whole.
+wheelhouse:
+	rm -rf $(WHEELHOUSE).part
+	$(PYTHON) -m venv $(WHEELHOUSE).part/venv
+	$(WHEELHOUSE).part/venv/bin/python -m pip wheel --quiet --disable-pip-version-check \
+	  -r requirements.lock --wheel-dir $(WHEELHOUSE).part/wheels
+	rm -rf $(WHEELHOUSE)
+	mv $(WHEELHOUSE).part/wheels $(WHEELHOUSE)
+	rm -rf $(WHEELHOUSE).part
 
 clean:
 	rm -rf $(VENV) radsim-demo
