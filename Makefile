@@ -9,7 +9,7 @@ WHEELHOUSE := wheelhouse
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check \
   $(if $(wildcard $(WHEELHOUSE)),--no-index --find-links $(WHEELHOUSE))
 
-.PHONY: demo test lint lock wheelhouse screenshots clean
+.PHONY: demo test lint lock licences audit wheelhouse screenshots clean
 
 demo: $(READY)
 	$(BIN)/radsim demo
@@ -38,6 +38,17 @@ screenshots: demo
 lock:
 	uv pip compile pyproject.toml --extra all --extra dev --universal --python-version 3.11 \
 	  --no-header --no-annotate --output-file requirements.lock
+
+# Writes docs/LICENCES.md anew from the installed packages; after every change of the lock.
+licences: $(READY)
+	$(BIN)/python tools/licences.py
+
+# Known vulnerabilities of the locked packages, asked of pypi.org (needs internet). pip-audit is no
+# part of RadSim and gets an environment of its own. Fails where a package could not be asked after.
+audit:
+	$(PYTHON) -m venv $(VENV)/audit
+	$(VENV)/audit/bin/python -m pip install --quiet 'pip-audit>=2.10,<3'
+	$(VENV)/audit/bin/pip-audit --strict --no-deps --disable-pip -r requirements.lock
 
 # Collects a wheel of every package of the lock, the project's build tools among them, for a machine
 # of the same system and Python without internet (about 3 GB). The folder appears when it is whole.
