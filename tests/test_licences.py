@@ -29,7 +29,9 @@ def test_every_installed_package_of_the_lock_is_listed_under_its_kind_of_licence
     rows = headings_of_rows()
     installed = [p for p in licences.locked_packages() if p.licence != licences.NOT_INSTALLED]
     assert len(installed) > 100
-    wrong = [p.row for p in installed if rows.get(p.row) != p.group]
+    # The lock holds some for another system or Python than the one that wrote the document.
+    elsewhere = {row.split("|")[1].strip() for row in rows if licences.NOT_INSTALLED in row}
+    wrong = [p.row for p in installed if rows.get(p.row) != p.group and p.name not in elsewhere]
     assert not wrong, "run `make licences`"
 
 
