@@ -35,7 +35,7 @@ class ProcessingUnit:
         torchrun = torch.distributed.is_torchelastic_launched()
         self._fabric = Fabric(
             accelerator=accelerator,
-            devices="auto" if torchrun and accelerator != "cpu" else self._n_local(),
+            devices=self._n_local(),
             strategy="ddp" if torchrun else "auto",
             precision=cast(Any, precision),
         )

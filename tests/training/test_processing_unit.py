@@ -117,3 +117,21 @@ def test_one_process_takes_the_whole_batch():
 def test_a_gpu_that_is_not_there_is_named():
     with pytest.raises(ValueError, match="there is no GPU"):
         ProcessingUnit("gpu")
+
+
+@pytest.mark.parametrize("accelerator", ["cpu", "auto"])
+def test_torchrun_s_processes_take_a_device_each(accelerator, monkeypatch):
+    asked = {}
+
+    class Recorded:
+        def __init__(self, **options):
+            asked.update(options)
+
+        def launch(self):
+            asked["launched"] = True
+
+    monkeypatch.setattr("lightning_fabric.Fabric", Recorded)
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "test")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    ProcessingUnit(accelerator)
+    assert (asked["devices"], asked["strategy"], asked["launched"]) == (2, "ddp", True)
