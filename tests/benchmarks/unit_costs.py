@@ -232,6 +232,8 @@ def print_images() -> None:
     unit["embeddings bytes"] = embedded["embeddings bytes"] / count
     print(f"an image (times {MANY_IMAGES:,}; embed of {count:,} with its start):")
     for name, value in unit.items():
+        if name.endswith("memory"):
+            continue  # Of so few files it is what a start and a chunk hold.
         product = value * MANY_IMAGES
         if name.endswith("core-seconds"):
             print(f"  {name}: {value * 1e3:,.1f} milliseconds; {product / 3600:,.0f} core-hours")
