@@ -51,7 +51,7 @@ audit:
 	$(VENV)/audit/bin/pip-audit --strict --no-deps --disable-pip -r requirements.lock
 
 # Collects a wheel of every package of the lock, the project's build tools among them, for a machine
-# of the same system and Python without internet (about 3 GB). The folder appears when it is whole.
+# of the same system and Python without internet (about 4 GB). The folder appears when it is whole.
 wheelhouse:
 	rm -rf $(WHEELHOUSE).part
 	$(PYTHON) -m venv $(WHEELHOUSE).part/venv

@@ -1,6 +1,6 @@
 """Whether RadSim installs and runs without internet: clone, wheelhouse, no routes, demo.
 
-Clones the repository's HEAD, collects the wheelhouse there with the network (about 3 GB), then runs
+Clones the repository's HEAD, collects the wheelhouse there with the network (about 4 GB), then runs
 `make demo` in a network namespace of its own that has the loopback device and not one route, with
 pip's cache and settings out of reach (an empty home, no PIP_ variables, no pip.conf). Asserts that
 no route exists there, that a connection outwards fails and that set-up and demo end green. Prints
