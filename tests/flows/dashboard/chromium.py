@@ -2,13 +2,14 @@
 
 import shutil
 import socket
+import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from flows.dashboard_process import start_dashboard
+from flows.dashboard_process import dashboard_process
 from flows.settings_request import SettingsRequest
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def served(request: SettingsRequest) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = start_dashboard(request, port)
+    words, environment = dashboard_process(request, port)
+    process = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
     try:
         give_up = time.monotonic() + 60

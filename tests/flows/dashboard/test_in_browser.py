@@ -54,7 +54,7 @@ def test_each_page_is_reached_by_its_name_and_asks_this_machine_alone(
     page.goto(address)
     for name, said in [
         ("Runs", "The last 3 runs that changed the lake"),
-        ("Label quality", "share of 4 exams with the class positive"),
+        ("Label quality", "share of 5 exams with the class positive"),
         ("Evidence", "Labels and their reasons"),
         ("Quarantine", "1 rows wait here with their reason"),
     ]:
@@ -66,6 +66,8 @@ def test_each_page_is_reached_by_its_name_and_asks_this_machine_alone(
 
 def test_markup_in_a_report_is_shown_and_not_run(page: "Page", address: str) -> None:
     page.goto(f"{address}/evidence")
+    page.get_by_label("Words in the report").fill("suspicious")
+    page.keyboard.press("Enter")
     page.get_by_text("<script>document.title='run'</script>").first.wait_for(timeout=SECONDS)
     assert page.title() != "run"
     marked = page.locator(".mention", has_text="pneumonia").first

@@ -26,7 +26,6 @@ def queries(labelled: Settings) -> LakeQueries:
         (Sought(label_class="Pneumothorax", state="negative"), ["E2"]),
         (Sought(label_class="Fracture", state="positive"), []),
         (Sought(cue="Possible"), ["E1"]),
-        (Sought(finding="pleural_effusion", assertion="absent"), ["E1"]),
         (Sought(since=date(2026, 1, 20), until=date(2026, 2, 10)), ["E4", "E2"]),
         (Sought(site="North"), ["E2", "E1"]),
         (Sought(text="LARGE right"), ["E2"]),
