@@ -6,6 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WHEELHOUSE := wheelhouse
+ifeq ($(origin WHEELHOUSE)$(wildcard $(WHEELHOUSE)),command line)
+$(error there is no folder $(WHEELHOUSE); `make wheelhouse` collects one)
+endif
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check \
   $(if $(wildcard $(WHEELHOUSE)),--no-index --find-links $(WHEELHOUSE))
 

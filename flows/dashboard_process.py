@@ -1,14 +1,14 @@
-"""The dashboard as a child process that listens on this machine only and tells nobody."""
+"""The dashboard's process, which listens on this machine only and tells nobody."""
 
 import importlib.util
 import os
-import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import typer
 
-from flows.local_server import HOST
+from flows.local_server import HOST, require_free
 from flows.settings_request import SettingsRequest
 from pipeline.user_error import UserError
 
@@ -28,8 +28,8 @@ ENVIRONMENT = {
 }
 
 
-def start_dashboard(request: SettingsRequest, port: int) -> "subprocess.Popen[bytes]":
-    """Start the application for the settings asked for and return its process.
+def dashboard_process(request: SettingsRequest, port: int) -> tuple[list[str], dict[str, str]]:
+    """Return the words and the environment of the process that serves the settings asked for.
 
     Raises
     ------
@@ -40,27 +40,20 @@ def start_dashboard(request: SettingsRequest, port: int) -> "subprocess.Popen[by
         raise UserError("the dashboard needs Streamlit; pip install 'radsim[dashboard]'")
     from flows.dashboard.session import as_environment
 
-    return subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", str(APPLICATION), "--server.port", str(port)],
-        env={**os.environ, **ENVIRONMENT, **as_environment(request)},
-        stdout=subprocess.DEVNULL,
-    )
+    words = ["-m", "streamlit", "run", str(APPLICATION), "--server.port", str(port)]
+    return [sys.executable, *words], {**os.environ, **ENVIRONMENT, **as_environment(request)}
 
 
-def run_dashboard(request: SettingsRequest, port: int) -> None:
-    """Run the application until it is interrupted.
+def become_dashboard(request: SettingsRequest, port: int) -> NoReturn:
+    """Put the application in the place of this process, so that what stops it stops that.
 
     Raises
     ------
     UserError
-        It cannot be started, or ends by itself.
+        The port is taken, or Streamlit is not installed.
     """
-    process = start_dashboard(request, port)
+    require_free(port, "is a dashboard open already? if not, choose another with --port")
+    words, environment = dashboard_process(request, port)
     typer.echo(f"dashboard: http://{HOST}:{port}; Ctrl-C stops it")
-    try:
-        code = process.wait()
-    except KeyboardInterrupt:
-        process.terminate()
-        process.wait()
-        return
-    raise UserError(f"the dashboard has ended (code {code}); is port {port} taken?")
+    sys.stdout.flush()
+    os.execve(words[0], words, environment)

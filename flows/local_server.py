@@ -35,7 +35,10 @@ def local_server(port: int, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
     UserError
         The port is taken, or the server does not come up.
     """
-    _require_free(port)
+    require_free(
+        port,
+        "is `radsim serve` running already? if not, choose another with [schedule] port",
+    )
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -55,16 +58,20 @@ def local_server(port: int, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
         _stop(process)
 
 
-def _require_free(port: int) -> None:
+def require_free(port: int, hint: str) -> None:
+    """Refuse a port that something listens on.
+
+    Raises
+    ------
+    UserError
+        It is taken; the hint says what to do.
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
         except OSError:
-            raise UserError(
-                f"port {port} is taken; is `radsim serve` running already? if not, choose another "
-                "with [schedule] port"
-            ) from None
+            raise UserError(f"port {port} is taken; {hint}") from None
 
 
 def _wait_until_healthy(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:

@@ -50,15 +50,16 @@ class SettingsRequest:
             place[last] = value
         return load_settings(self.config, overrides)
 
-    def arguments(self) -> list[str]:
+    def arguments(self, *, to_show: bool = True) -> list[str]:
         """Return the command line's words that ask for the same settings again.
 
-        Options of an object store may be secrets: their values are left out.
+        Options of an object store may be secrets: their values are left out, unless the words are
+        to be run and not shown.
         """
         words = [] if self.config is None else ["--config", str(self.config)]
         for name, value in self.assignments:
-            shown = "..." if name.startswith("lake.storage_options") else _as_toml(value)
-            words += ["--set", f"{name}={shown}"]
+            secret = to_show and name.startswith("lake.storage_options")
+            words += ["--set", f"{name}={'...' if secret else _as_toml(value)}"]
         return words
 
 

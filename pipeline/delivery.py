@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from data_contracts import schemas
@@ -188,12 +189,21 @@ class Delivery:
         gone = pd.concat([replaced, withdrawn["exam_id"]]).unique()
         self.run.delete(self.table, pa.table({"exam_id": pa.array(gone, pa.string())}))
         if accepted.any():
-            batches = self._accepted(np.repeat(accepted, self.rows_an_exam))
+            retold = decided.loc[decided["outcome"] == "retold", "exam_id"]
+            columns = ["exam_id", "run_id", "committed_at"]
+            first = self.run.read(
+                self.table, columns, pc.field("exam_id").isin(pa.array(retold, pa.string()))
+            )
+            batches = self._accepted(np.repeat(accepted, self.rows_an_exam), first)
             self.run.append(self.table, pa.RecordBatchReader.from_batches(self._schema, batches))
             release(self.run, self.table, pa.array(decided.loc[accepted, "exam_id"], pa.string()))
 
-    def _accepted(self, keep: np.ndarray) -> Iterator[pa.RecordBatch]:
-        """Yield the waiting rows where `keep` is true, with the run's provenance."""
+    def _accepted(self, keep: np.ndarray, first: pa.Table) -> Iterator[pa.RecordBatch]:
+        """Yield the waiting rows where `keep` is true, with the run's provenance.
+
+        What is told again says nothing new and keeps that of when it `first` came (exam_id, run_id,
+        committed_at).
+        """
         start = 0
         for batch in pq.ParquetFile(self._file).iter_batches(batch_size=10_000):
             chosen = keep[start : start + batch.num_rows]
@@ -205,6 +215,10 @@ class Delivery:
                     rows["source"],
                     rows["content_hash"],
                 )
+                at = pc.index_in(stamped["exam_id"], value_set=first["exam_id"])
+                for name in ("run_id", "committed_at"):
+                    value = pc.coalesce(first[name].take(at), stamped[name])
+                    stamped = stamped.set_column(stamped.column_names.index(name), name, value)
                 yield from stamped.select(self._schema.names).cast(self._schema).to_batches()
 
     def _conflicts(self, rows: pd.DataFrame, references: pd.Series) -> pa.Table:

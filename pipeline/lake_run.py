@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from filelock import FileLock, Timeout
 
 from data_contracts import schemas
 from pipeline.delta_commit import alone, commit_rows, overtaken, without_retry
 from pipeline.lake import Lake
 from pipeline.lake_failures import refuse_lost_ledger
+from pipeline.lake_lock import locked
 from pipeline.layout import LAYOUT
 from pipeline.stage_summary import StageSummary
 from pipeline.user_error import UserError
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
+    from filelock import FileLock
 
 
 _CLOCK_MAY_LAG = timedelta(hours=1)
@@ -60,7 +61,7 @@ class Run:
     def __enter__(self) -> "Run":
         self.lake.files()
         if self.lake.is_local:
-            self._lock = _locked(self.lake)
+            self._lock = locked(self.lake)
         try:
             self._begin()
         except BaseException:
@@ -345,20 +346,3 @@ def _clock_note(runs: pa.Table, now: datetime) -> tuple[str, ...]:
         f"({last:%Y-%m-%d %H:%M}); set it right, for exams later than the clock's tomorrow are "
         "not taken in",
     )
-
-
-def _locked(lake: Lake) -> FileLock:
-    try:
-        lake.state_folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(lake.state_folder / "lake.lock")
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise UserError(
-            f"{lake.root}: another run is writing this lake; start again when it has ended"
-        ) from None
-    except OSError as error:
-        raise UserError(
-            f"{lake.root}: cannot be written ({error.strerror}); choose another folder with "
-            "[lake] root or give yourself the right to write"
-        ) from None
-    return lock

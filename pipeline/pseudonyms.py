@@ -81,6 +81,10 @@ class Pseudonymiser:
             return identifier
         return hmac.new(self._key, identifier.encode(), hashlib.sha256).hexdigest()
 
+    def as_held(self, identifier: str) -> str:
+        """Return an identifier as the lake holds it, given so or as the source writes it."""
+        return identifier if is_pseudonym(identifier) else self.one(identifier)
+
     def column(
         self, identifiers: pa.ChunkedArray | pa.Array, kind: str | None = None
     ) -> pa.ChunkedArray | pa.Array:

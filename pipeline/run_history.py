@@ -88,6 +88,12 @@ def finished_runs(
     return runs if last is None else runs[-last:]
 
 
+def last_told(lake: Lake, stage: str, parameter: str) -> str | None:
+    """Return a parameter of the last run of a stage that told it, None where none did."""
+    told = [run.parameters.get(parameter) for run in finished_runs(lake, stage)]
+    return next((str(value) for value in reversed(told) if value is not None), None)
+
+
 def table_versions(lake: Lake, name: str, last: int | None = None) -> list[TableVersion]:
     """Return the versions of a table that runs left, oldest first; the `last` ones.
 

@@ -41,7 +41,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic import model_validator as validator
 
 from pipeline.lake_run import Run
-from pipeline.pseudonyms import PSEUDONYM, Pseudonymiser, is_pseudonym
+from pipeline.pseudonyms import PSEUDONYM, Pseudonymiser
 from pipeline.user_error import UserError
 
 _DATES, _EXAMS, _VERSION = ("since", "until"), ("exams",), ("version",)
@@ -68,7 +68,8 @@ _VERSION_OF = {
     "evaluate": _RELEASE,
 }
 _MOST_NAMED = 20
-_OPTIONS = {"since": "--since", "until": "--until", "exams": "--exam", "version": "--version"}
+# The command line's option for each field.
+OPTIONS = {"since": "--since", "until": "--until", "exams": "--exam", "version": "--version"}
 
 
 class Selection(BaseModel):
@@ -122,11 +123,11 @@ class Selection(BaseModel):
         UserError
             The selection has something that the stage does not take.
         """
-        given = [name for name in _OPTIONS if getattr(self, name) not in (None, ())]
-        other = [_OPTIONS[name] for name in given if name not in _TAKES[stage]]
+        given = [name for name in OPTIONS if getattr(self, name) not in (None, ())]
+        other = [OPTIONS[name] for name in given if name not in _TAKES[stage]]
         if not other:
             return
-        taken = ", ".join(_OPTIONS[name] for name in _TAKES[stage])
+        taken = ", ".join(OPTIONS[name] for name in _TAKES[stage])
         hint = f"it takes {taken}" if taken else "it takes no selection"
         if stage == "ingest":
             hint += ": name the file to read with --reports"
@@ -172,9 +173,7 @@ def read_selection(values: Mapping[str, Any], pseudonymiser: Pseudonymiser) -> S
         selection = Selection.model_validate(dict(values))
     except ValidationError as error:
         raise UserError(_explained(error)) from None
-    if not pseudonymiser.active:
-        return selection
-    exams = tuple(e if is_pseudonym(e) else pseudonymiser.one(e) for e in selection.exams)
+    exams = tuple(pseudonymiser.as_held(exam) for exam in selection.exams)
     return selection.model_copy(update={"exams": exams})
 
 
@@ -237,12 +236,12 @@ def _explained(error: ValidationError) -> str:
     for mistake in error.errors(include_url=False, include_input=False, include_context=False):
         name = str(mistake["loc"][0]) if mistake["loc"] else ""
         if mistake["type"] == "extra_forbidden":
-            guess = difflib.get_close_matches(name, _OPTIONS, n=1)
+            guess = difflib.get_close_matches(name, OPTIONS, n=1)
             told.append(
-                f"a selection has {', '.join(_OPTIONS)}"
+                f"a selection has {', '.join(OPTIONS)}"
                 + (f"; did you mean {guess[0]}?" if guess else "")
             )
             continue
         message = mistake["msg"].removeprefix("Value error, ")
-        told.append(f"{_OPTIONS.get(name, 'selection')}: {message}")
+        told.append(f"{OPTIONS.get(name, 'selection')}: {message}")
     return "; ".join(dict.fromkeys(told))

@@ -38,6 +38,6 @@ def dashboard(
         save_page(save, page_of_lake(settings))
         typer.echo(f"page: {save}")
         return
-    from flows.dashboard_process import run_dashboard
+    from flows.dashboard_process import become_dashboard
 
-    run_dashboard(request, port)
+    become_dashboard(request, port)

@@ -15,7 +15,7 @@ from flows.commands.options import (
     SinceOption,
     UntilOption,
 )
-from flows.commands.stage_running import run_selection
+from flows.commands.stage_running import given, run_selection
 from flows.settings_request import settings_request
 from flows.stage_display import StageDisplay
 from pipeline.user_error import UserError
@@ -51,7 +51,7 @@ def embed(
             raise UserError("--model and --out go with --images FOLDER or FILE.csv")
         run_selection("embed", request, asked, force=force)
         return
-    if any(asked.values()):
+    if given(asked):
         raise UserError("--since, --until, --exam and --version go with a lake, not --images")
     if model is None:
         raise UserError("--images needs --model, a model's file or folder (models/ID in a lake)")

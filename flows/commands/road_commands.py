@@ -24,7 +24,7 @@ from flows.commands.options import (
     VocabularyOption,
 )
 from flows.commands.other_selections import refusing_others
-from flows.commands.stage_running import run_selection, run_stages
+from flows.commands.stage_running import given, run_selection, run_stages
 from flows.error_reporting import reporting_errors
 from flows.settings_request import settings_request
 from pipeline.user_error import UserError
@@ -127,7 +127,7 @@ def label(
     }
     asked = {"since": since, "until": until, "exams": exam, "version": version}
     if reports is not None:
-        if any(asked.values()) or version == 0:
+        if given(asked):
             raise UserError("--since, --until, --exam and --version go with a lake, not --reports")
         label_file(config, assignments, flags, out)
         return

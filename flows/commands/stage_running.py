@@ -13,8 +13,10 @@ from flows.stage_display import StageDisplay
 if TYPE_CHECKING:
     from pipeline.settings import Settings
 
-# The option of each field of a selection.
-SELECTING = {"since": "--since", "until": "--until", "exams": "--exam", "version": "--version"}
+
+def given(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of the fields of a selection was given on the command line."""
+    return {field: value for field, value in asked.items() if value not in (None, [])}
 
 
 def run_selection(
@@ -29,22 +31,21 @@ def run_selection(
     UserError
         The selection is wrong or not one for this stage.
     """
-    given = {field: value for field, value in asked.items() if value not in (None, [])}
-    if not given:
+    fields = given(asked)
+    if not fields:
         run_stages([name], request, force=force, as_road=False)
         return
     from pipeline import road
     from pipeline.pseudonyms import Pseudonymiser
-    from pipeline.selection import read_selection
+    from pipeline.selection import OPTIONS, read_selection
 
     settings = request.load()
-    stage = road.stage_of_selection(name, read_selection(given, Pseudonymiser.of(settings)))
+    stage = road.stage_of_selection(name, read_selection(fields, Pseudonymiser.of(settings)))
     # Exams are identifiers: the words that resume are printed, and may be logged.
     words = [
         word
-        for field, option in SELECTING.items()
-        if field in given
-        for word in (option, "..." if field == "exams" else str(given[field]))
+        for field, value in fields.items()
+        for word in (OPTIONS[field], "..." if field == "exams" else str(value))
     ]
     command = ["radsim", name, *request.arguments(), *words, *(["--force"] if force else [])]
     with StageDisplay() as display, resumed_by(command):

@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from flows.settings_request import SettingsRequest
+from pipeline.figures.evidence import frequent_cues
 from pipeline.figures.lake_queries import LakeQueries
 from pipeline.lake import Lake
 from pipeline.settings import Settings
@@ -61,6 +62,16 @@ def stale_outputs() -> list[StageState]:
     """
     chosen = settings()
     return _stale(chosen.model_dump_json(), _ledger_version(Lake.of(chosen)))
+
+
+def cues(asked: LakeQueries) -> list[str]:
+    """Return the cues of the lake, most frequent first, counted once for a version of mentions."""
+    return _cues(asked.versions.get("mentions"), asked)
+
+
+@st.cache_data(max_entries=2, show_spinner=False)
+def _cues(mentions_version: int | None, _asked: LakeQueries) -> list[str]:
+    return frequent_cues(_asked)
 
 
 def _ledger_version(lake: Lake) -> int | None:

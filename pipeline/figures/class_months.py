@@ -31,13 +31,18 @@ def class_months(queries: LakeQueries, scheme: Scheme) -> pa.Table:
     States are the labels' of the reports; of a lake whose labels came in a file, the file's, whose
     exams have no month. A class of which nothing is said in a month has a row too.
     """
-    made_of = {
+    made_of = made_of_labels(queries, scheme)
+    count = _of_reports if queries.has("labels") else _of_file
+    return saved(queries.lake, "class_months", made_of, lambda: count(queries, scheme))
+
+
+def made_of_labels(queries: LakeQueries, scheme: Scheme) -> dict[str, object]:
+    """Return what figures of labels depend on: the scheme, and the versions of their tables."""
+    return {
         "scheme": scheme.name,
         "members": {name: list(scheme.members[name]) for name in scheme.classes},
         **{name: queries.versions.get(name) for name in ("labels", "reports", "file_labels")},
     }
-    count = _of_reports if queries.has("labels") else _of_file
-    return saved(queries.lake, "class_months", made_of, lambda: count(queries, scheme))
 
 
 def finding_columns(queries: LakeQueries) -> frozenset[str]:

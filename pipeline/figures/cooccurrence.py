@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 
 from labelers import Scheme
-from pipeline.figures.class_months import finding_columns
+from pipeline.figures.class_months import finding_columns, made_of_labels
 from pipeline.figures.class_states import state_of_class
 from pipeline.figures.lake_queries import LakeQueries
 from pipeline.figures.saved_figures import saved
@@ -22,11 +22,7 @@ def cooccurrence(queries: LakeQueries, scheme: Scheme) -> pd.DataFrame:
     goes with nothing by its meaning.
     """
     classes = [name for name in scheme.classes if name != scheme.normal_class]
-    made_of = {
-        "scheme": scheme.name,
-        "members": {name: list(scheme.members[name]) for name in classes},
-        **{name: queries.versions.get(name) for name in ("labels", "file_labels")},
-    }
+    made_of = made_of_labels(queries, scheme)
     counts = saved(queries.lake, "cooccurrence", made_of, lambda: _counts(queries, scheme, classes))
     both = counts["exams"].to_numpy().reshape(len(classes), len(classes))
     own = np.diag(both)

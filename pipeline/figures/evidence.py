@@ -26,7 +26,7 @@ class Sought:
     ----------
     label_class, state
         A class of the scheme and its state (a key of `STATES`).
-    finding, assertion, cue, section
+    assertion, cue, section
         Of one and the same mention; the cue in any case of letters, the section by its kind.
     since, until
         Days of the exam, both included.
@@ -40,7 +40,6 @@ class Sought:
 
     label_class: str | None = None
     state: str | None = None
-    finding: str | None = None
     assertion: str | None = None
     cue: str | None = None
     section: str | None = None
@@ -85,7 +84,6 @@ def find_exams(
         state = state_of_class(scheme, sought.label_class, finding_columns(queries))
         require(f"exam_id in (select exam_id from labels where {state} {STATES[sought.state]})")
     of_mention = {
-        "finding = ?": sought.finding,
         "assertion = ?": sought.assertion,
         "lower(cue) = lower(?)": sought.cue,
     }

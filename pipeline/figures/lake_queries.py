@@ -8,6 +8,7 @@ import pyarrow as pa
 from data_contracts import schemas
 from pipeline.lake import Lake
 
+_SCHEMAS = {**schemas.FIXED, "labels": schemas.labels(())}
 _CONFIG: dict[str, Any] = {
     "memory_limit": "1GB",
     "enable_external_access": False,
@@ -36,9 +37,6 @@ class LakeQueries:
         self.lake = lake
         self.versions = lake.versions()
         self._tables: dict[str, Any] = {}
-        for name, schema in {**schemas.FIXED, "labels": schemas.labels(())}.items():
-            dataset = lake.dataset(name, self.versions.get(name))
-            self._tables[name] = schema.empty_table() if dataset is None else dataset
 
     def table(self, query: str, parameters: Sequence[Any] = ()) -> pa.Table:
         """Return the rows of a query.
@@ -50,11 +48,19 @@ class LakeQueries:
         """
         import duckdb
 
-        # A connection each time, which costs a millisecond: pages of several people ask at once.
+        # A connection each time, since pages of several people ask at once.
         with duckdb.connect(config=_CONFIG) as connection, self.lake.reached():
-            for name, table in self._tables.items():
-                connection.register(name, table)
+            for name in (name for name in _SCHEMAS if name in query):
+                connection.register(name, self._table(name))
             return connection.sql(query, params=list(parameters)).to_arrow_table()
+
+    def _table(self, name: str) -> Any:
+        """Return a table as it stood when this was made, opened once."""
+        if name not in self._tables:
+            version = self.versions.get(name)
+            dataset = None if version is None else self.lake.dataset(name, version)
+            self._tables[name] = _SCHEMAS[name].empty_table() if dataset is None else dataset
+        return self._tables[name]
 
     def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """Return the rows of a query as dictionaries."""

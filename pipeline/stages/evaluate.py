@@ -19,7 +19,7 @@ from pipeline.lake_run import Run
 from pipeline.manifest_images import ManifestImages, manifest_images
 from pipeline.manifests import current_release
 from pipeline.models import CHANCE, models_in_use, untrained_id
-from pipeline.run_history import finished_runs
+from pipeline.run_history import last_told
 from pipeline.selection import EVERYTHING, Selection
 from pipeline.settings import Settings
 from pipeline.stage_summary import Progress, StageSummary, silent
@@ -90,8 +90,7 @@ def evaluate(
 
 def last_judged_by(lake: Lake) -> str | None:
     """Return by which settings (`judged_by`) a current manifest was last measured on."""
-    told = [run.parameters.get("judged_by") for run in finished_runs(lake, "evaluate")]
-    return next((str(made) for made in reversed(told) if made is not None), None)
+    return last_told(lake, "evaluate", "judged_by")
 
 
 def judged_by(settings: Settings) -> str:

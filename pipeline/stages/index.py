@@ -19,7 +19,7 @@ from pipeline.lake import Lake
 from pipeline.lake_run import Run
 from pipeline.pseudonyms import Pseudonymiser
 from pipeline.quarantine import file_away, rejected_rows, release
-from pipeline.run_history import finished_runs
+from pipeline.run_history import last_told
 from pipeline.sealed_paths import PathSeal
 from pipeline.selection import EVERYTHING, Selection, exams_selected
 from pipeline.settings import ImageSettings, Settings
@@ -113,8 +113,7 @@ def rules_digest(settings: ImageSettings) -> str:
 
 def last_rules(lake: Lake) -> str | None:
     """Return by which rules (`rules_digest`) the whole folder was last described."""
-    told = [run.parameters.get("rules") for run in finished_runs(lake, "index")]
-    return next((str(made) for made in reversed(told) if made is not None), None)
+    return last_told(lake, "index", "rules")
 
 
 def _selected(

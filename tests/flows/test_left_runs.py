@@ -9,7 +9,7 @@ import pytest
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
 
-async def left_and_taken_up(config: Path) -> tuple[int, int, dict[str, Any], list[Any]]:
+async def left_and_taken_up(config: Path) -> tuple[list[int], dict[str, Any], list[Any]]:
     from prefect.client.orchestration import get_client
     from prefect.states import Running
 
@@ -26,20 +26,29 @@ async def left_and_taken_up(config: Path) -> tuple[int, int, dict[str, Any], lis
         waiting = await client.create_flow_run_from_deployment(identity, parameters=given)
         first = await take_up_left_runs(client)
         second = await take_up_left_runs(client)
+        (again,) = [
+            run
+            for run in await client.read_flow_runs(limit=50)
+            if run.deployment_id == identity and run.id not in (dead.id, waiting.id)
+        ]
+        await client.set_flow_run_state(again.id, Running(), force=True)
+        third = await take_up_left_runs(client)
         runs = {run.id: run for run in await client.read_flow_runs(limit=50)}
         fresh = [run for key, run in runs.items() if key not in (dead.id, waiting.id)]
         mine = [run for run in fresh if run.deployment_id == identity]
         states = {"dead": runs[dead.id].state, "waiting": runs[waiting.id].state}
         for run in (*mine, waiting):
             await client.delete_flow_run(run.id)
-    return first, second, states, mine
+    return [first, second, third], states, mine
 
 
-def test_a_run_without_a_process_is_crashed_and_started_once_more(lake_settings: Path) -> None:
-    first, second, states, again = asyncio.run(left_and_taken_up(lake_settings))
-    assert (first, second) == (1, 0)
+def test_a_run_without_a_process_is_crashed_and_started_once_more_and_no_third_time(
+    lake_settings: Path,
+) -> None:
+    marked, states, again = asyncio.run(left_and_taken_up(lake_settings))
+    assert marked == [1, 0, 1]
     assert states["dead"].is_crashed()
     assert states["waiting"].is_scheduled()
     (run,) = again
-    assert run.state.is_scheduled()
+    assert run.state.is_crashed()
     assert run.parameters["force"] is True

@@ -40,6 +40,11 @@ def texts(drop: Path) -> dict[str, str]:
     return {row["exam_id"]: row["sections"][0]["text"] for row in rows}
 
 
+def provenance(drop: Path) -> list[dict]:
+    reports = Lake(str(drop.parent / "lake")).read("reports", ["exam_id", "run_id", "committed_at"])
+    return reports.to_pylist()
+
+
 def quarantined(drop: Path) -> list[str]:
     return Lake(str(drop.parent / "lake")).read("quarantine", ["rule"])["rule"].to_pylist()
 
@@ -120,7 +125,9 @@ def test_an_older_message_that_comes_on_a_later_night_does_not_replace(drop: Pat
     assert run(drop).counts["superseded"] == 1
     # The second is told again after a third, which is delivered last.
     (drop / "d.hl7").write_text(message("A1", "Told second.", "C", "202311010600"))
+    first = provenance(drop)
     assert run(drop).counts["unchanged"] == 1
+    assert provenance(drop) == first, "what is told again came when it came first"
     (drop / "e.hl7").write_text(message("A1", "Told third.", "C", "202311010500"))
     assert run(drop).counts["superseded"] == 1
     assert texts(drop) == {"A1": "Told second."}

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from flows.dashboard.marked_text import legend, marked_text
-from flows.dashboard.session import queries, settings
+from flows.dashboard.session import cues, queries, settings
 from labelers import Scheme
 from labelers.vocabulary.loader import ASSERTIONS
 from pipeline.figures.evidence import (
@@ -16,11 +16,10 @@ from pipeline.figures.evidence import (
     Sought,
     exam_evidence,
     find_exams,
-    frequent_cues,
     pixels_of_exam,
 )
 from pipeline.figures.lake_queries import LakeQueries
-from pipeline.labelling import label_scheme
+from pipeline.labelling import label_scheme, site_vocabulary
 from pipeline.manifest_images import cache_folder
 from pipeline.pseudonyms import Pseudonymiser
 from pipeline.settings import Settings
@@ -68,12 +67,14 @@ def _sought(asked: LakeQueries, scheme: Scheme, chosen: Settings) -> Sought:
     label_class = first[0].selectbox("Class", [ANY, *scheme.classes], key="class")
     state = first[1].selectbox("State", [ANY, *STATES], key="state")
     assertion = first[2].selectbox("Assertion of a mention", [ANY, *ASSERTIONS], key="assertion")
-    cue = first[3].selectbox("Cue", [ANY, *frequent_cues(asked)], key="cue")
-    second = st.columns(4)
-    days = second[0].date_input("Days of the exam", value=[], key="days")
-    text = second[1].text_input("Words in the report", key="text")
-    site = second[2].text_input("Site", key="site")
-    exam = second[3].text_input("Exam", key="exam-id", help="As your source writes it.")
+    cue = first[3].selectbox("Cue", [ANY, *cues(asked)], key="cue")
+    second = st.columns(5)
+    kinds = sorted({"body", *site_vocabulary(chosen.label.vocabulary).headings.values()})
+    section = second[0].selectbox("Section of the mention", [ANY, *kinds], key="section")
+    days = second[1].date_input("Days of the exam", value=[], key="days")
+    text = second[2].text_input("Words in the report", key="text")
+    site = second[3].text_input("Site", key="site")
+    exam = second[4].text_input("Exam", key="exam-id", help="As your source writes it.")
     known = Pseudonymiser.of(chosen)
     since, until = _range(days)
     return Sought(
@@ -81,11 +82,12 @@ def _sought(asked: LakeQueries, scheme: Scheme, chosen: Settings) -> Sought:
         state=_unless_any(state),
         assertion=_unless_any(assertion),
         cue=_unless_any(cue),
+        section=_unless_any(section),
         since=since,
         until=until,
         site=site.strip() or None,
         text=text.strip() or None,
-        exam=known.one(exam.strip()) if exam.strip() else None,
+        exam=known.as_held(exam.strip()) if exam.strip() else None,
     )
 
 

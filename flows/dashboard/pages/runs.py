@@ -57,12 +57,13 @@ def _run_again() -> None:
     st.subheader("Run a stage again")
     stage = st.selectbox("Stage", STAGES, key="stage")
     force = st.checkbox("also where nothing changed (--force)", key="force")
-    words = [stage, *settings_asked_for().arguments(), *(["--force"] if force else [])]
-    st.code(" ".join(["radsim", *words]), language="bash")
+    request, forced = settings_asked_for(), ["--force"] if force else []
+    st.code(" ".join(["radsim", stage, *request.arguments(), *forced]), language="bash")
     sure = st.checkbox("Yes, run it now on this machine", key="sure")
     if not st.button("Run", disabled=not sure, key="run", type="primary"):
         return
     with st.spinner(f"{stage} runs; closing the page does not stop it"):
+        words = [stage, *request.arguments(to_show=False), *forced]
         done = subprocess.run(
             [sys.executable, "-c", "from flows.command_line import main; main()", *words],
             capture_output=True,

@@ -1,14 +1,7 @@
 """A lake on an object store: the same promises as on a disk, and no key told to anybody."""
 
-import json
-import os
 import socket
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -37,64 +30,14 @@ from pipeline.stages.label import label
 from pipeline.stages.link import link
 from pipeline.user_error import UserError
 from pipeline.vacuum import vacuum
+from tests.pipeline.object_store.simulated_store import (
+    SECRET,
+    assert_one_line_without_secret,
+    options,
+)
 
-SECRET = "whisper-it-to-nobody"
 EXAMS = 4
 PIXEL = {"image_id": ["I"], "pixel_digest": ["0"], "size": [48], "shard": ["s"], "row": [0]}
-
-
-@pytest.fixture(autouse=True)
-def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Hide the developer's own credentials, and work where a state folder may be made."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    """Return the URL of an S3 server on this machine.
-
-    It is a process of its own, because deltalake does not let other threads run while it restores.
-    """
-    pytest.importorskip("moto.server", reason="the S3 server moto[server] is not installed")
-    command = [sys.executable, "-u", "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
-        assert server.stderr is not None
-        lines = iter(server.stderr.readline, "")
-        told = next((line for line in lines if "Running on http" in line), None)
-        assert told, "moto.server ended before it listened"
-        # Read on, or the server stops when the pipe is full of its log.
-        threading.Thread(target=lambda: list(lines), daemon=True).start()
-        yield told.split()[-1]
-        server.terminate()
-
-
-def options(endpoint: str) -> dict[str, str]:
-    return {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ALLOW_HTTP": "true",
-        "AWS_REGION": "eu-central-1",
-        "AWS_ACCESS_KEY_ID": "someone",
-        "AWS_SECRET_ACCESS_KEY": SECRET,
-    }
-
-
-@pytest.fixture
-def bucket(endpoint: str, tmp_path: Path) -> str:
-    """Return the name of an empty bucket."""
-    bucket = f"lake-{abs(hash(tmp_path))}"
-    host = endpoint.removeprefix("http://")
-    fs.S3FileSystem(
-        access_key="someone",
-        secret_key=SECRET,
-        region="eu-central-1",
-        scheme="http",
-        endpoint_override=host,
-        allow_bucket_creation=True,
-    ).create_dir(bucket)
-    return bucket
 
 
 @pytest.fixture
@@ -286,128 +229,6 @@ def test_a_model_is_fetched_once_and_anew_when_its_files_change(lake: Lake, tmp_
         "model.safetensors": b"other weights",
         "gallery": b"added by a later stage",
     }
-
-
-class Drop:
-    """A prefix of a bucket into which reports are dropped, and a lake on a local disk."""
-
-    def __init__(self, bucket: str, endpoint: str, folder: Path) -> None:
-        self.options = options(endpoint)
-        self.filesystem, self.root = arrow_file_system(f"s3://{bucket}/drop", self.options)
-        self.lake = Lake(folder / "lake")
-
-    def put(self, key: str, text: str) -> None:
-        with self.filesystem.open_output_stream(f"{self.root}/{key}") as file:
-            file.write(text.encode())
-
-    def ingest(self, below: str = "") -> Any:
-        settings = {
-            "lake": {"root": self.lake.root, "storage_options": self.options},
-            "reports": {"path": f"s3://{self.root}{below}"},
-        }
-        return ingest(load_settings(None, settings))
-
-    def exams(self) -> list[str]:
-        return sorted(self.lake.read("reports")["exam_id"].to_pylist())
-
-
-@pytest.fixture
-def drop(bucket: str, endpoint: str, tmp_path: Path) -> Drop:
-    return Drop(bucket, endpoint, tmp_path)
-
-
-def files_note(summary: Any) -> str:
-    return next(note for note in summary.notes if note.startswith("files: "))
-
-
-def test_of_a_prefix_each_run_reads_the_objects_that_none_has_read(drop: Drop) -> None:
-    drop.put("2023/11/01.csv", "exam_id,text\nE1,No effusion.\n")
-    drop.put("2023/11/_SUCCESS", "")
-    assert drop.ingest().counts["new"] == 1
-    drop.put("2023/11/02.csv", "exam_id,text\nE2,Large effusion.\n")
-    drop.put("2023/11/02 again.csv", "exam_id,text\nE2,Large effusion.\n")
-    summary = drop.ingest()
-    assert (summary.counts["in"], summary.counts["new"]) == (1, 1)
-    assert files_note(summary) == "files: 1 read, 1 read before, 1 with the content of another"
-    assert drop.ingest().outcome == "unchanged"
-    drop.put("2023/11/01.csv", "exam_id,text\nE1,Small effusion on the left.\n")
-    assert drop.ingest().counts["amended"] == 1
-    assert drop.exams() == ["E1", "E2"]
-    # Of an object its keys are not told, nor is anything of it kept on this machine.
-    assert "2023" not in str(drop.lake.read("delivered_files").to_pylist())
-    assert not list(drop.lake.state_folder.glob("radsim-*"))
-    assert SECRET not in str(drop.lake.runs().to_pylist())
-
-
-def test_an_object_named_alone_is_read_and_its_faults_name_it(drop: Drop) -> None:
-    drop.put("export", "exam_id,text\nE1,No effusion.\n")
-    assert drop.ingest("/export").counts["new"] == 1
-    [source] = set(drop.lake.read("reports")["source"].to_pylist())
-    assert source == "export"
-    drop.put("wrong.csv", "id,words\nE1,No effusion.\n")
-    with pytest.raises(UserError, match=rf"s3://{drop.root}/wrong\.csv: no column 'exam_id'"):
-        drop.ingest("/wrong.csv")
-
-
-def test_lines_of_fhir_are_told_from_other_lines_of_json(drop: Drop) -> None:
-    accession = {"type": {"coding": [{"code": "ACSN"}]}, "value": "E1"}
-    report = {"resourceType": "DiagnosticReport", "status": "final", "conclusion": "No effusion."}
-    line = {**report, "code": {"text": "Chest"}, "identifier": [accession]}
-    drop.put("a.ndjson", json.dumps(line) + "\n")
-    assert drop.ingest().counts["new"] == 1
-    assert drop.exams() == ["E1"]
-
-
-def test_a_prefix_that_is_not_there_is_told_in_one_line(drop: Drop) -> None:
-    with pytest.raises(UserError, match=rf"^s3://{drop.root}: there is no object of that .*path$"):
-        drop.ingest()
-    drop.root = "nobodys-bucket/drop"
-    with pytest.raises(UserError, match=r"^s3://nobodys-bucket/drop: there is no such bucket"):
-        drop.ingest()
-
-
-def test_a_prefix_without_credentials_is_told_in_one_line(tmp_path: Path, refusing: str) -> None:
-    lake = {"root": str(tmp_path / "lake")}
-    without = {name: value for name, value in options(refusing).items() if "KEY" not in name}
-    for given in (options(refusing), without):
-        settings = {"lake": {**lake, "storage_options": given}, "reports": {"path": "s3://b/drop"}}
-        with pytest.raises(UserError) as told:
-            ingest(load_settings(None, settings))
-        assert_one_line_without_secret(told.value, "s3://b/drop: the object store refused")
-    with pytest.raises(UserError, match=r"\[reports\] path: ftp:// is no kind of store"):
-        ingest(load_settings(None, {"lake": lake, "reports": {"path": "ftp://host/drop"}}))
-
-
-class Refusing(BaseHTTPRequestHandler):
-    """A store that lets nobody in, and repeats the key it was given."""
-
-    def do_GET(self) -> None:
-        body = f"<Error><Code>InvalidAccessKeyId</Code><Key>{SECRET}</Key></Error>".encode()
-        self.send_response(403)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_PUT = do_POST = do_HEAD = do_GET
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def refusing() -> Iterator[str]:
-    with HTTPServer(("127.0.0.1", 0), Refusing) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
-def assert_one_line_without_secret(error: BaseException, words: str) -> None:
-    told = str(error)
-    assert words in told
-    assert "\n" not in told
-    assert SECRET not in told
-    assert error.__suppress_context__
 
 
 def test_a_store_that_refuses_is_told_in_one_line(refusing: str) -> None:
