@@ -16,6 +16,7 @@ from flows.commands import (
     compare_command,
     dashboard_command,
     demo_command,
+    deploy_command,
     diff_command,
     forget_command,
     history_commands,
@@ -62,6 +63,7 @@ train_labeler_command.add_to(app)
 dashboard_command.add_to(app)
 demo_command.add_to(app)
 serve_command.add_to(app)
+deploy_command.add_to(app)
 
 
 def _print_version(asked: bool) -> None:

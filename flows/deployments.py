@@ -1,4 +1,4 @@
-"""The deployments that `radsim serve` serves: the road by its schedule, each stage on demand."""
+"""The deployments of a site: the road by its schedule, each stage on demand."""
 
 from pathlib import Path
 
@@ -9,13 +9,11 @@ from prefect.types.entrypoint import EntrypointType
 from flows.stage_flows import STAGE_FLOWS, road_flow, stage_flow
 from pipeline.settings import ScheduleSettings
 
-NAME = "local"
-
 
 def deployments(
-    config: Path, schedule: ScheduleSettings, *, pseudonyms: bool = False
+    name: str, config: Path, schedule: ScheduleSettings, *, pseudonyms: bool = False
 ) -> list[RunnerDeployment]:
-    """Return the deployments of a settings file, the parent's first.
+    """Return the deployments of a settings file under that name, the parent's first.
 
     The schedule stands in the deployment of the parent alone; an empty cron expression leaves it
     without one. With `pseudonyms`, where a site has a key, Prefect refuses an exam named otherwise
@@ -25,7 +23,7 @@ def deployments(
     crons = [Cron(schedule.cron, timezone=schedule.timezone)] if schedule.cron else []
     parent = RunnerDeployment.from_flow(
         road_flow,
-        NAME,
+        name,
         schedules=crons,
         parameters=parameters,
         description="Every stage of the road, one after the other.",
@@ -33,12 +31,12 @@ def deployments(
     )
     stages = [
         RunnerDeployment.from_flow(
-            stage_flow(name, pseudonyms=pseudonyms),
-            NAME,
+            stage_flow(stage, pseudonyms=pseudonyms),
+            name,
             parameters=parameters,
-            description=f"Stage {name} alone.",
+            description=f"Stage {stage} alone.",
             entrypoint_type=EntrypointType.MODULE_PATH,
         )
-        for name in STAGE_FLOWS
+        for stage in STAGE_FLOWS
     ]
     return [parent, *stages]

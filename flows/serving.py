@@ -11,9 +11,11 @@ import typer
 from flows.left_runs import take_up_left_runs
 from flows.local_server import api_url, local_server
 from flows.prefect_environment import set_environment
+from flows.run_watch import watch_runs
 from flows.settings_request import SettingsRequest
 from pipeline.lake import Lake
 from pipeline.pseudonyms import Pseudonymiser
+from pipeline.settings import ScheduleSettings
 from pipeline.user_error import UserError
 
 if TYPE_CHECKING:
@@ -37,19 +39,19 @@ def serve_road(request: SettingsRequest) -> None:
     settings = request.load()
     assert request.config is not None
     state = Lake.of(settings).state_folder
-    set_environment(state)
+    set_environment(state, settings.schedule)
     log = (state / "prefect" / "server.log").absolute()
     # Also a plain `kill` must stop the server in an orderly way.
     signal.signal(signal.SIGTERM, _interrupt)
     typer.echo("starting Prefect's server, which takes half a minute ...")
     port = settings.schedule.port
     with local_server(port, log) as server:
-        set_environment(state, api_url(port))
+        set_environment(state, settings.schedule, api_url(port))
 
         from flows.deployments import deployments
 
         keyed = Pseudonymiser.of(settings).active
-        served = deployments(request.config, settings.schedule, pseudonyms=keyed)
+        served = deployments("local", request.config, settings.schedule, pseudonyms=keyed)
         when = f"at «{settings.schedule.cron}» ({settings.schedule.timezone})"
         told = [
             f"server: {api_url(port).removesuffix('/api')} (log: {log})",
@@ -57,7 +59,7 @@ def serve_road(request: SettingsRequest) -> None:
             "deployments: " + ", ".join(f"{d.flow_name}/{d.name}" for d in served),
             "Ctrl-C stops it; what falls due meanwhile runs when it starts again",
         ]
-        asyncio.run(_carry_out(served, "\n".join(told), server))
+        asyncio.run(_carry_out(served, settings.schedule, "\n".join(told), server))
         if server.poll() is not None:
             raise UserError(f"Prefect's server has ended; its log is {log}; serve again")
         typer.echo("stopping ...")
@@ -65,7 +67,10 @@ def serve_road(request: SettingsRequest) -> None:
 
 
 async def _carry_out(
-    served: list["RunnerDeployment"], told: str, server: "subprocess.Popen[bytes]"
+    served: list["RunnerDeployment"],
+    schedule: ScheduleSettings,
+    told: str,
+    server: "subprocess.Popen[bytes]",
 ) -> None:
     """Register the deployments, say so, and carry out their runs.
 
@@ -79,9 +84,9 @@ async def _carry_out(
     # One run at a time, because they write one lake. Schedules are not paused on the way out: a
     # run that falls due meanwhile is late, not lost.
     runner = Runner(name="radsim", pause_on_shutdown=False, limit=1)
-    for deployment in served:
-        await runner.aadd_deployment(deployment)
+    ids = [await runner.aadd_deployment(deployment) for deployment in served]
     async with get_client() as client:
+        await watch_runs(client, served, ids, schedule)
         left = await take_up_left_runs(client)
     if left:
         typer.echo(f"{left} runs were broken off with the last server; their work is taken up")

@@ -366,6 +366,17 @@ class ScheduleSettings(_Section):
     )
     timezone: str = Field("UTC", description="Time zone of the cron expression.")
     port: int = Field(4200, ge=1024, le=65535, description="Port of the local server.")
+    longest_run_hours: float = Field(
+        20,
+        ge=0,
+        description="A run that takes longer is taken to hang, and ended; 0 for no limit.",
+    )
+    keep_run_days: int = Field(
+        30, ge=1, description="Days that the local server keeps what it knows of a run that ended."
+    )
+    keep_event_days: int = Field(
+        7, ge=1, description="Days that the local server keeps the events of runs."
+    )
 
 
 class Settings(BaseSettings):

@@ -34,13 +34,14 @@ def lake_settings(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Start Prefect's test server."""
-    from flows.prefect_environment import ENVIRONMENT, set_environment
+    from flows.prefect_environment import ENVIRONMENT, OF_THE_LAKE, set_environment
+    from pipeline.settings import ScheduleSettings
 
     with pytest.MonkeyPatch.context() as environment:
         # Noted, so that what `set_environment` does to them is undone at the end.
-        for name in (*ENVIRONMENT, "PREFECT_HOME", "PREFECT_SERVER_DATABASE_CONNECTION_URL"):
+        for name in (*ENVIRONMENT, *OF_THE_LAKE):
             environment.setenv(name, "")
-        set_environment(tmp_path_factory.mktemp("prefect"))
+        set_environment(tmp_path_factory.mktemp("prefect"), ScheduleSettings())
         environment.setenv("PREFECT_LOGGING_TO_API_ENABLED", "false")
         from prefect.testing.utilities import prefect_test_harness
 

@@ -17,7 +17,7 @@ async def left_and_taken_up(config: Path) -> tuple[list[int], dict[str, Any], li
     from flows.left_runs import take_up_left_runs
     from pipeline.settings import ScheduleSettings
 
-    (road, *_) = deployments(config, ScheduleSettings(cron=""))
+    (road, *_) = deployments("local", config, ScheduleSettings(cron=""))
     identity = await road.aapply()
     async with get_client() as client:
         given = {"config": str(config), "force": True}
