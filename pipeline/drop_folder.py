@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from data_contracts import schemas
 from pipeline.contracts import whole
+from pipeline.flaky_reads import read_again
 from pipeline.lake_run import Run
 from pipeline.pseudonyms import Pseudonymiser
 from pipeline.readers import ColumnMapping, EmptySourceError, ReportBatch, SourceError
@@ -122,7 +123,7 @@ class DropFolder:
                     continue
             try:
                 with file.at_hand() as path:
-                    row["content_hash"] = _digest(path)
+                    row["content_hash"] = read_again(_digest, path)
                     if row["content_hash"] in hashes:
                         self.repeated += 1
                     else:

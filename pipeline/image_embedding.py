@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from pipeline.csv_cells import plain_table
 from pipeline.engine import map_chunks, workers_of
+from pipeline.flaky_reads import read_again
 from pipeline.image_files import image_files
 from pipeline.images import ImageRules, UnusableImage, describe_image
 from pipeline.models import MODEL_FILE
@@ -152,7 +153,7 @@ def _decode(
             rejected.append((name, described["reason"]))
             continue
         try:
-            squares.append((name, to_square(read_pixels(path), size)))
+            squares.append((name, to_square(read_again(read_pixels, path), size)))
         except UnusableImage as error:
             rejected.append((name, str(error)))
         except OSError as error:

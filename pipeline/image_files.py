@@ -14,6 +14,8 @@ from pipeline.user_error import UserError
 # Tables and notes that lie beside images; not candidates.
 _BESIDE = {".csv", ".tsv", ".txt", ".json", ".md", ".xml", ".html", ".pdf", ".toml", ".gz"}
 
+# The content_hash of an image whose file could not be read, so that it is looked at again.
+UNREAD = "unread"
 _TOLD = ["exam_id", "patient_id", "view"]
 
 

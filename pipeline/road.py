@@ -5,6 +5,7 @@ from functools import partial
 from importlib import import_module
 from typing import Protocol, cast
 
+from pipeline.flaky_reads import steadied
 from pipeline.selection import EVERYTHING, Selection
 from pipeline.settings import Settings
 from pipeline.stage_summary import Progress, StageSummary, silent
@@ -37,11 +38,14 @@ class Stage(Protocol):
 
 
 def stage(name: str) -> Stage:
-    """Return the stage of that name; its imports are paid here and not before."""
+    """Return the stage of that name; its imports are paid here and not before.
+
+    Where a drive does not answer for a moment, the stage is begun anew (`pipeline.flaky_reads`).
+    """
     if name not in STAGES:
         raise UserError(f"no stage {name!r}; the stages are {', '.join(STAGES)}")
     function: Stage = getattr(import_module(f"pipeline.stages.{name}"), name)
-    return function
+    return steadied(function)
 
 
 def stage_of_road(name: str) -> Stage:

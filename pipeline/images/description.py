@@ -7,6 +7,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from pipeline.flaky_reads import read_again
 from pipeline.images.dicom_header import describe_dicom
 from pipeline.images.file_kind import file_kind
 from pipeline.images.image_rules import ImageRules
@@ -38,9 +39,8 @@ def describe_image(path: Path, rules: ImageRules) -> dict[str, Any]:
         "reason": None,
     }
     try:
-        describe = _describe_picture if file_kind(path) == "picture" else describe_dicom
         with silent_pydicom():
-            describe(path, rules, found)
+            read_again(_describe, path, rules, found)
         found["usable"] = True
     except UnusableImage as error:
         found["reason"] = str(error)
@@ -50,6 +50,11 @@ def describe_image(path: Path, rules: ImageRules) -> dict[str, Any]:
         # pydicom reads an element when it is first looked at and raises many kinds on damage.
         found["reason"] = "damaged: the DICOM header cannot be read"
     return found
+
+
+def _describe(path: Path, rules: ImageRules, found: dict[str, Any]) -> None:
+    describe = _describe_picture if file_kind(path) == "picture" else describe_dicom
+    describe(path, rules, found)
 
 
 def _describe_picture(path: Path, rules: ImageRules, found: dict[str, Any]) -> None:

@@ -11,7 +11,8 @@ import pyarrow as pa
 from data_contracts import schemas
 from pipeline.contracts import whole
 from pipeline.engine import map_chunks, workers_of
-from pipeline.image_files import file_references
+from pipeline.flaky_reads import read_again
+from pipeline.image_files import UNREAD, file_references
 from pipeline.images import UnusableImage
 from pipeline.images.pixel_cache import write_shard
 from pipeline.lake import Lake, require
@@ -135,7 +136,7 @@ def _decode(paths: list[str], size: int) -> tuple[list[np.ndarray | None], list[
     reasons: list[str] = []
     for path in paths:
         try:
-            squares.append(to_square(read_pixels(Path(path)), size))
+            squares.append(to_square(read_again(read_pixels, Path(path)), size))
             reasons.append("")
         except UnusableImage as error:
             squares.append(None)
@@ -176,7 +177,7 @@ def _set_unusable(
     lost["reason"] = lost["image_id"].map(failed)
     # The index looks again at a file that could not be read, even if it comes back as it was.
     unread = lost["reason"].str.startswith(_UNREAD)
-    lost["content_hash"] = lost["content_hash"].mask(unread, "unread")
+    lost["content_hash"] = lost["content_hash"].mask(unread, UNREAD)
     ids = pa.array(lost["image_id"], pa.string())
     if len(lost):
         run.delete("images", pa.table({"image_id": ids}))

@@ -13,7 +13,7 @@ import pyarrow as pa
 from data_contracts import schemas
 from pipeline.contracts import checked
 from pipeline.engine import map_chunks, workers_of
-from pipeline.image_files import file_references, image_files
+from pipeline.image_files import UNREAD, file_references, image_files
 from pipeline.images import ImageRules, describe_image
 from pipeline.lake import Lake
 from pipeline.lake_run import Run
@@ -71,6 +71,7 @@ def index(
         before = files["path"].map(known.set_index("path")["content_hash"])
         fresh = files if force else files[before != files["content_hash"]]
         rows = _described(fresh, rules, settings, pseudonymiser, progress)
+        rows = rows[force | ~_still_unread(rows, known)]
         rows, repeated, rejected = _distinct(rows, known[~known["path"].isin(fresh["path"])])
         rows, broken = _kept(run, rows, seal)
         # A damaged file that had the row of an image which another file now shows.
@@ -176,6 +177,9 @@ def _described(
         told = described["path"].map(listed[name])
         described[name] = told.where(told.notna(), described[name])
     described["content_hash"] = described["path"].map(listed["content_hash"])
+    # Looked at again by every run, since it need not change to become readable.
+    unread = described["reason"].str.startswith("unreadable:").eq(True)
+    described["content_hash"] = described["content_hash"].mask(unread, UNREAD)
     described = _ruled_by_list(described, rules)
     for name in ("image_id", "exam_id", "patient_id"):
         column = pa.array(described[name], pa.string(), from_pandas=True)
@@ -183,6 +187,12 @@ def _described(
         described[name] = pseudonymiser.column(column, kind).to_pandas()
     described["reference"] = file_references(described["path"], pseudonymiser).to_pandas()
     return described
+
+
+def _still_unread(rows: pd.DataFrame, known: pd.DataFrame) -> pd.Series:
+    """Say which rows are of files that could not be read, and could not be before."""
+    before = rows["path"].map(known.set_index("path")["content_hash"])
+    return (rows["content_hash"] == UNREAD) & (before == UNREAD)
 
 
 def _describe(paths: list[str], rules: ImageRules) -> list[dict[str, Any]]:
