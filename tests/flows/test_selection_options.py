@@ -109,7 +109,7 @@ class TestForm:
         from flows.deployments import deployments
         from pipeline.settings import ScheduleSettings
 
-        served = deployments(labelled, ScheduleSettings(cron=""), pseudonyms=True)
+        served = deployments("local", labelled, ScheduleSettings(cron=""), pseudonyms=True)
         label = next(d for d in served if d.flow_name == "radsim-label")
         assert label.entrypoint == "flows.stage_flows.label_flow"
         asked = {"config": str(labelled), "selection": {"exams": ["ACC-8"]}}

@@ -142,7 +142,7 @@ def test_the_schedule_stands_in_the_parents_deployment_alone(lake_settings: Path
     from pipeline.settings import ScheduleSettings
 
     schedule = ScheduleSettings(cron="30 3 * * 1", timezone="Europe/Berlin")
-    parent, *stages = deployments(lake_settings, schedule)
+    parent, *stages = deployments("local", lake_settings, schedule)
     assert parent.flow_name == "radsim-road"
     assert parent.parameters == {"config": str(lake_settings)}
     assert [(s.schedule.cron, s.schedule.timezone) for s in parent.schedules] == [
@@ -150,4 +150,4 @@ def test_the_schedule_stands_in_the_parents_deployment_alone(lake_settings: Path
     ]
     assert [stage.flow_name for stage in stages] == [f"radsim-{name}" for name in road.STAGES]
     assert not any(stage.schedules for stage in stages)
-    assert not deployments(lake_settings, ScheduleSettings(cron=""))[0].schedules
+    assert not deployments("local", lake_settings, ScheduleSettings(cron=""))[0].schedules
