@@ -12,14 +12,21 @@ import pyarrow as pa
 
 from data_contracts import schemas
 from pipeline.contracts import whole
+from pipeline.dropped_reading import (
+    FileReading,
+    FileToRead,
+    ReadFile,
+    digest_of,
+    read_small,
+)
 from pipeline.flaky_reads import read_again
 from pipeline.lake_run import Run
 from pipeline.pseudonyms import Pseudonymiser
-from pipeline.readers import ColumnMapping, EmptySourceError, ReportBatch, SourceError
+from pipeline.readers import ColumnMapping, ReportBatch, SourceError
 from pipeline.readers.rejected_rows import RejectedRow, rejected_table
 from pipeline.readers.report_batch import GOLD, REPORTS
-from pipeline.readers.report_source import read_file
 from pipeline.readers.source_error import printable, source_errors
+from pipeline.settings import EngineSettings
 
 # Raised when reading changes so that files that were read must be read again.
 READERS = 1
@@ -43,6 +50,9 @@ class DroppedFile(Protocol):
 
     def at_hand(self) -> AbstractContextManager[Path]:
         """Give it as a file of this machine."""
+
+    def path_here(self) -> Path | None:
+        """Return where it is on this machine and on the engine's workers; None if it is not."""
 
     def is_alone_at_fault(self) -> bool:
         """Whether, when it cannot be read, its folder still can."""
@@ -74,6 +84,10 @@ class LocalFile:
         """Give the file itself."""
         return nullcontext(self.path)
 
+    def path_here(self) -> Path | None:
+        """Return its path."""
+        return self.path
+
     def is_alone_at_fault(self) -> bool:
         """Whether its folder is there; a share that is gone takes all its files with it."""
         return self.path.parent.is_dir()
@@ -95,6 +109,7 @@ class DropFolder:
     mapping: ColumnMapping
     format: str
     pseudonymiser: Pseudonymiser
+    engine: EngineSettings
     force: bool = False
     read: int = 0
     seen: int = 0
@@ -112,7 +127,7 @@ class DropFolder:
         known = self._known(read_as)
         hashes = set(known["content_hash"])
         of_file = known.set_index("file")
-        first_failure: SourceError | None = None
+        due: list[tuple[DroppedFile, dict[str, str | int]]] = []
         for file in self.files:
             row: dict[str, str | int] = {"file": self._named(file), "read_as": read_as}
             row["size"], row["modified_ns"] = file.stat()
@@ -121,14 +136,11 @@ class DropFolder:
                 if (before["size"], before["modified_ns"]) == (row["size"], row["modified_ns"]):
                     self.seen += 1
                     continue
+            due.append((file, row))
+        first_failure: SourceError | None = None
+        for (file, row), found in zip(due, self._read_small(due), strict=True):
             try:
-                with file.at_hand() as path:
-                    row["content_hash"] = read_again(_digest, path)
-                    if row["content_hash"] in hashes:
-                        self.repeated += 1
-                    else:
-                        yield from self._batches_of(path, file.name)
-                        self.read += 1
+                yield from self._new_rows(file, row, found, hashes)
             except SourceError as error:
                 if not file.is_alone_at_fault():
                     raise
@@ -165,13 +177,43 @@ class DropFolder:
         told = ", ".join(f"{count:,} {what}" for what, count in parts.items() if count)
         return f"files: {told or 'none'}"
 
-    def _batches_of(self, path: Path, name: str) -> Iterator[ReportBatch]:
-        place = self._reference(name)
-        try:
-            yield from read_file(path, self.mapping, self.format, self.source, place)
-        except EmptySourceError:
-            # Engines write empty parts beside full ones.
-            return
+    def _read_small(
+        self, due: Sequence[tuple[DroppedFile, dict[str, str | int]]]
+    ) -> Iterator[ReadFile | None]:
+        files = [
+            FileToRead(file.path_here(), int(row["size"]), self._reference(file.name))
+            for file, row in due
+        ]
+        return read_small(files, self._reading, self.engine)
+
+    def _new_rows(
+        self,
+        file: DroppedFile,
+        row: dict[str, str | int],
+        found: ReadFile | None,
+        hashes: set[str],
+    ) -> Iterator[ReportBatch]:
+        """Yield the rows of a file whose bytes are new; note its hash in its row."""
+        if found is not None:
+            row["content_hash"] = found.digest
+            if found.digest in hashes:
+                self.repeated += 1
+                return
+            yield from found.batches
+            if found.error is not None:
+                raise found.error
+        else:
+            with file.at_hand() as path:
+                row["content_hash"] = digest = read_again(digest_of, path)
+                if digest in hashes:
+                    self.repeated += 1
+                    return
+                yield from self._reading.batches(path, self._reference(file.name))
+        self.read += 1
+
+    @property
+    def _reading(self) -> FileReading:
+        return FileReading(self.mapping, self.format, self.source)
 
     def _reference(self, name: str) -> str:
         """Return what references to a file's rows begin with."""
@@ -191,11 +233,6 @@ class DropFolder:
         """Return a hash of the file's place: its name may hold identifiers."""
         place = hashlib.sha256(file.place.encode(errors="surrogateescape")).hexdigest()
         return self.pseudonymiser.one(place)
-
-
-def _digest(file: Path) -> str:
-    with source_errors(file), file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _rejected(row: RejectedRow) -> ReportBatch:

@@ -17,6 +17,7 @@ from pipeline.passing_labels import PassingLabels
 from pipeline.pseudonyms import Pseudonymiser
 from pipeline.readers import ReportBatch, read_reports
 from pipeline.readers.column_mapping import ColumnMapping
+from pipeline.readers.report_batch import gathered
 from pipeline.readers.report_source import COLLECTIONS, folder_files, report_format
 from pipeline.readers.source_error import printable
 from pipeline.scratch import scratch_folder
@@ -65,7 +66,7 @@ def take_in_reports(
         batches = (
             read_reports(path, column_mapping(source_of), source_of.format)
             if drop is None
-            else drop.batches()
+            else gathered(drop.batches())
         )
         for batch in batches:
             source = delivery.source
@@ -109,6 +110,7 @@ def _drop_folder(
             mapping,
             format_of,
             pseudonymiser,
+            settings.engine,
             force,
         )
     if path is None or not path.is_dir():
@@ -119,7 +121,10 @@ def _drop_folder(
         return None
     files = [] if emptied else [LocalFile(file) for file in folder_files(path, found)]
     source = printable(path.resolve().name)
-    return DropFolder(run, source, str(path.resolve()), files, mapping, found, pseudonymiser, force)
+    place = str(path.resolve())
+    return DropFolder(
+        run, source, place, files, mapping, found, pseudonymiser, settings.engine, force
+    )
 
 
 def column_mapping(settings: ReportSettings) -> ColumnMapping:

@@ -187,6 +187,9 @@ class StoredFile:
         finally:
             copy.unlink(missing_ok=True)
 
+    def path_here(self) -> None:
+        """Return that it is not on this machine before it is fetched."""
+
     def is_alone_at_fault(self) -> bool:
         """Whether the store is still there: where it is not, no `SourceError` is raised."""
         return True

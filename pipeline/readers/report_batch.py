@@ -1,5 +1,6 @@
 """What every report reader yields."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -33,4 +34,38 @@ class ReportBatch:
     reports: pa.Table
     rejected: pa.Table
     gold: pa.Table
-    told_at: pa.Array | None = None
+    told_at: pa.Array | pa.ChunkedArray | None = None
+
+
+def gathered(batches: Iterable[ReportBatch], rows: int = 4096) -> Iterator[ReportBatch]:
+    """Yield the same rows in the same order, but at least so many at a time, except at the end.
+
+    A file of one message is a batch of one row, and what is done with a batch costs more than that.
+    """
+    waiting: list[ReportBatch] = []
+    count = 0
+    for batch in batches:
+        waiting.append(batch)
+        count += batch.reports.num_rows + batch.rejected.num_rows
+        if count >= rows:
+            yield _joined(waiting)
+            waiting, count = [], 0
+    if waiting:
+        yield _joined(waiting)
+
+
+def _joined(batches: list[ReportBatch]) -> ReportBatch:
+    if len(batches) == 1:
+        return batches[0]
+    told = [
+        pa.nulls(batch.reports.num_rows, schemas.TIMESTAMP)
+        if batch.told_at is None
+        else batch.told_at
+        for batch in batches
+    ]
+    return ReportBatch(
+        pa.concat_tables([batch.reports for batch in batches]).combine_chunks(),
+        pa.concat_tables([batch.rejected for batch in batches]).combine_chunks(),
+        pa.concat_tables([batch.gold for batch in batches]).combine_chunks(),
+        None if all(batch.told_at is None for batch in batches) else pa.chunked_array(told),
+    )

@@ -1,13 +1,13 @@
 """Embed: cached images to embeddings of the models in use, and their gallery indexes."""
 
 import hashlib
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from pipeline.contracts import whole
+from pipeline.embedding_engine import Network
 from pipeline.lake import Lake
 from pipeline.lake_run import Run
 from pipeline.manifest_images import ManifestImages, manifest_images
@@ -19,19 +19,12 @@ from pipeline.models import (
     models_in_use,
     read_embeddings,
     store_model_files,
-    stored_model,
     untrained_id,
 )
 from pipeline.scratch import scratch_folder
 from pipeline.selection import EVERYTHING, Selection, exams_selected
 from pipeline.settings import GallerySettings, Settings
 from pipeline.stage_summary import Progress, StageSummary, silent
-from pipeline.user_error import UserError
-
-if TYPE_CHECKING:
-    from training.embed import Kind
-
-BATCH = 64
 
 
 def embed(
@@ -54,8 +47,6 @@ def embed(
     UserError
         There is no manifest or no model yet, or a selected exam is not there.
     """
-    from training.embed import embed as embed_images
-
     selection.refuse_other_than("embed")
     with Run(Lake.of(settings), "embed", {"force": force, **selection.told()}) as run:
         images = manifest_images(run.lake, settings, selection.version)
@@ -66,12 +57,13 @@ def embed(
         untrained = untrained_id(settings)
         known = run.read("embeddings", ["model_id", "image_id", "content_hash"]).to_pandas()
         counts = {"in": 0, "embedded": 0, "unchanged": 0}
-        kinds: dict[str, tuple[str, Kind]] = {
-            **{name: (model["content_hash"], "embedding") for name, model in models.items()},
-            untrained: (untrained, "features"),
+        networks = {
+            **{name: Network(settings, name, row["content_hash"]) for name, row in models.items()},
+            untrained: Network(settings),
         }
-        for name, (digest, kind) in kinds.items():
+        for name, network in networks.items():
             mine = known[known["model_id"] == name]
+            digest = network.content_hash or untrained
             made_of = embedding_made_of(digest, images.rows["pixel_digest"])
             before = images.rows["image_id"].map(mine.set_index("image_id")["content_hash"])
             due = np.full(len(images.rows), True) if force else (before != made_of).to_numpy()
@@ -83,8 +75,7 @@ def embed(
             counts["embedded"] += len(stale)
             counts["unchanged"] += wanted - len(stale)
             if len(stale):
-                network = _network(run.lake, settings, models.get(name))
-                vectors = embed_images(network, images.pixels, stale, BATCH, progress, kind)
+                vectors = network.embed(images.pixels, stale, progress)
                 _commit(run, images, name, stale, vectors, made_of.iloc[stale])
         notes = [f"embedded with {', '.join(models)} and with the untrained network"]
         galleries = {}
@@ -106,21 +97,6 @@ def embedding_made_of(model_digest: str, pixel_digests: pd.Series) -> pd.Series:
     return pixel_digests.map(
         lambda digest: hashlib.sha256(f"{model_digest} {digest}".encode()).hexdigest()
     )
-
-
-def _network(lake: Lake, settings: Settings, model: dict[str, Any] | None) -> Any:
-    """Return the network of a model; the untrained one for None."""
-    from training import untrained_model
-
-    if model is not None:
-        return stored_model(lake, model)
-    train = settings.train
-    try:
-        return untrained_model(
-            train.backbone, train.dim, train.image_size, train.seed, train.weights
-        )
-    except ValueError as error:
-        raise UserError(f"[train]: {error}") from None
 
 
 def _commit(

@@ -7,16 +7,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pipeline import dask_engine
+from pipeline.dask_engine import map_on_cluster
 from pipeline.engine import map_chunks
+from pipeline.lake import Lake
+from pipeline.road import stage
 from pipeline.settings import Settings
 from pipeline.settings_file import load_settings
-from pipeline.stages import label as label_stage
-from pipeline.stages.ingest import ingest
-from pipeline.stages.label import label
 from pipeline.user_error import UserError
+from tests.benchmarks.small_hospital import deliver, road_settings
 
 distributed = pytest.importorskip("distributed")
 
@@ -62,32 +64,70 @@ def test_the_chunks_of_a_worker_that_dies_are_done_again(cluster: Any, tmp_path:
     assert (tmp_path / "died").exists()
 
 
-def test_labels_are_equal_on_the_cluster_and_here(
-    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(label_stage, "POOL_FROM", 1)
-    monkeypatch.setattr(label_stage, "REPORTS_A_CHUNK", 7)
-    file = tmp_path / "reports.csv"
-    texts = ["No pleural effusion.", "Large right pleural effusion.", "Possible pneumonia."]
-    rows = [f"E{n},{texts[n % 3]}" for n in range(40)]
-    file.write_text("\n".join(["exam_id,text", *rows]))
-    tables = []
-    for engine in (
-        {"workers": 1},
-        {"kind": "dask", "scheduler": cluster.scheduler_address},
-    ):
-        settings: Settings = load_settings(
-            None,
-            {
-                "lake": {"root": str(tmp_path / f"lake{len(tables)}")},
-                "reports": {"path": file},
-                "engine": engine,
-            },
-        )
-        ingest(settings)
-        assert label(settings).counts["labelled"] == 40
-        tables.append([_content(settings, name) for name in ("labels", "mentions")])
-    assert tables[0] == tables[1]
+ON_ENGINE = ("ingest", "label", "index", "cache", "embed")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a small hospital that delivers its reports in several files."""
+    folder = tmp_path_factory.mktemp("hospital")
+    deliver(folder, 1)
+    whole = folder / "delivery" / "reports.csv"
+    head, *rows = whole.read_text(encoding="utf-8").splitlines()
+    (folder / "delivery" / "reports").mkdir()
+    for number in range(5):
+        part = "\n".join([head, *rows[number::5]])
+        (folder / "delivery" / "reports" / f"{number}.csv").write_text(part, encoding="utf-8")
+    whole.unlink()
+    return folder
+
+
+def on_engine(site: Path, **engine: object) -> Settings:
+    """Return the site's settings with a lake and engine of its own."""
+    return road_settings(
+        site,
+        lake={"root": str(site / f"lake-{engine.get('kind', 'local')}")},
+        reports={"path": str(site / "delivery" / "reports")},
+        train={"head_epochs": 1, "finetune_epochs": 0},
+        engine=engine,
+    )
+
+
+def walked(settings: Settings) -> dict[str, int]:
+    """Walk the road to the embeddings; return how many chunks each stage gave to a cluster."""
+    chunks = {}
+    for name in ("ingest", "label", "index", "cache", "link", "train", "embed"):
+        with pytest.MonkeyPatch.context() as patch:
+            seen: list[Any] = []
+
+            def counted(
+                function: Any, given: Any, *rest: Any, seen: Any = seen, **more: Any
+            ) -> Any:
+                taken = (seen.append(1) or chunk for chunk in given)
+                return map_on_cluster(function, taken, *rest, **more)
+
+            patch.setattr("pipeline.engine.map_on_cluster", counted)
+            for module in ("labelling", "stages.label", "stages.index", "stages.cache"):
+                patch.setattr(f"pipeline.{module}.POOL_FROM", 0)
+            patch.setattr("pipeline.dropped_reading.POOL_FROM", 0)
+            patch.setattr("pipeline.dropped_reading.FILES_A_CHUNK", 2)
+            stage(name)(settings)
+        chunks[name] = len(seen)
+    return chunks
+
+
+def test_every_stage_is_equal_on_the_cluster_and_here(cluster: Any, site: Path) -> None:
+    here = on_engine(site, workers=1)
+    walked(here)
+    there = on_engine(site, kind="dask", scheduler=cluster.scheduler_address)
+    chunks = walked(there)
+    assert {name for name, count in chunks.items() if count} == set(ON_ENGINE), chunks
+    for table in ("reports", "mentions", "labels", "images", "pixels", "quarantine"):
+        assert _content(there, table) == _content(here, table), table
+    vectors, others = _embeddings(here), _embeddings(there)
+    assert vectors.keys() == others.keys()
+    for key, vector in vectors.items():
+        np.testing.assert_allclose(vector, others[key], atol=1e-4)
 
 
 def test_a_scheduler_that_does_not_answer_is_told_in_a_line(
@@ -119,14 +159,29 @@ def test_a_cluster_without_an_address_is_refused() -> None:
         load_settings(None, {"engine": {"kind": "dask"}})
 
 
-def _content(settings: Settings, name: str) -> list[dict[str, Any]]:
-    from pipeline.lake import Lake
+def _counting(seen: list[Any], function: Any, chunks: Any, *given: Any, **named: Any) -> Any:
+    """Map chunks on the cluster as ever, and keep count of them."""
+    counted = (seen.append(chunk) or chunk for chunk in chunks)  # type: ignore[func-returns-value]
+    return map_on_cluster(function, counted, *given, **named)
 
-    table = Lake.of(settings).read(name)
-    kept = [c for c in table.column_names if c not in ("run_id", "committed_at")]
-    rows: list[dict[str, Any]] = table.select(kept).to_pylist()
+
+def _content(settings: Settings, name: str) -> list[str]:
+    """Return the rows of a table without when and by which run they were written, and where to."""
+    aside = ("run_id", "committed_at", "row_id", "shard", "row")
+    rows = Lake.of(settings).read(name).to_pylist()
     # A Delta merge keeps no order.
-    return sorted(rows, key=lambda row: (row["exam_id"], row.get("mention_no", 0)))
+    return sorted(str({k: v for k, v in row.items() if k not in aside}) for row in rows)
+
+
+def _embeddings(settings: Settings) -> dict[tuple[bool, str], list[float]]:
+    """Return an image's embedding, and its features by the untrained network.
+
+    A model's id comes of its manifest, which is another lake's.
+    """
+    rows = Lake.of(settings).read("embeddings").to_pylist()
+    return {
+        (row["model_id"].startswith("untrained"), row["image_id"]): row["embedding"] for row in rows
+    }
 
 
 def _die_once(mark: str, number: int) -> int:

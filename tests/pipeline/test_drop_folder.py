@@ -59,7 +59,7 @@ def test_only_new_files_are_read(drop: Path, monkeypatch):
     (drop / "b.hl7").write_text(message("A2", "Effusion."))
     opened = []
     monkeypatch.setattr(
-        "pipeline.drop_folder._digest",
+        "pipeline.drop_folder.digest_of",
         lambda file: opened.append(file.name) or "0" * 64,
     )
     summary = run(drop)

@@ -10,7 +10,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import drop_folder
+from pipeline import dropped_reading
 from pipeline.settings import Settings
 from pipeline.stages.ingest import ingest
 from pipeline.user_error import UserError
@@ -82,7 +82,7 @@ def test_a_drop_folder_that_goes_while_it_is_read(
     for number in range(3):
         part = [lines[0], *lines[1 + number :: 3]]
         (parts / f"{number}.csv").write_text("\n".join(part), encoding="utf-8")
-    read = drop_folder.read_file
+    read = dropped_reading.read_file
 
     def going(*asked: Any) -> Iterator[Any]:
         yield from read(*asked)
@@ -90,7 +90,7 @@ def test_a_drop_folder_that_goes_while_it_is_read(
 
     settings = road_settings(hospital.folder, reports={"path": parts})
     with monkeypatch.context() as patched, hospital.fails_with("1.csv: no such file or folder"):
-        patched.setattr(drop_folder, "read_file", going)
+        patched.setattr(dropped_reading, "read_file", going)
         ingest(settings)
     aside.rename(delivery)
     ingest(settings)
