@@ -57,13 +57,15 @@ def run_stage(name: str, lake: Path, reports: Path, engine: Mapping[str, object]
     print(json.dumps(told), flush=True)
 
 
-def driven(name: str, lake: Path, reports: Path, engine: Mapping[str, object], kill: int = 0) -> dict:
+def driven(
+    name: str, lake: Path, reports: Path, engine: Mapping[str, object], kill: int = 0
+) -> Any:
     """Run a stage in a process of its own; kill the given process when it is half done."""
     words = [sys.executable, __file__, "--stage", name, "--lake", str(lake)]
     words += ["--file", str(reports), "--engine", json.dumps(engine)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        told: dict = {}
+        told: Any = {}
         for line in process.stdout:
             told = json.loads(line)
             if kill and "done" in told and 2 * told["done"] >= told["total"]:
