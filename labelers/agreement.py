@@ -137,6 +137,40 @@ def agreement(
     """
     chosen = np.ones(len(classes), bool) if averaged is None else np.asarray(averaged, bool)
     patterns, times = _patterns(decisions, patients)
+    return _measured(patterns, times, classes, chosen, draws, seed)
+
+
+def agreement_of_counts(
+    cells: NDArray[np.int64], name: str, *, draws: int = 1000, seed: int = 0
+) -> Agreement:
+    """Measure the agreement of one class from its confusion, exams drawn one by one.
+
+    The figures and intervals are those of `agreement` with uncertain states read as negative.
+
+    Parameters
+    ----------
+    cells
+        Exams by gold state and labels' state, int (4, 4), as in `STATES`.
+    name
+        The class.
+    draws, seed
+        Of the bootstrap.
+    """
+    tp, fn, fp = cells[0, 0], cells[0, 1:].sum(), cells[1:, 0].sum()
+    times = np.array([tp, fp, fn, cells[1:, 1:].sum()], np.int64)
+    patterns = np.eye(_OUTCOMES, dtype=np.int64)[:, None, :]
+    return _measured(patterns[times > 0], times[times > 0], [name], np.ones(1, bool), draws, seed)
+
+
+def _measured(
+    patterns: NDArray[np.int64],
+    times: NDArray[np.int64],
+    classes: Sequence[str],
+    chosen: NDArray[np.bool_],
+    draws: int,
+    seed: int,
+) -> Agreement:
+    """Return the agreement of units with these outcomes, each there so many times."""
     units = int(times.sum())
     whole = np.tensordot(times, patterns, axes=1).reshape(len(classes), _OUTCOMES)
     with_positives = chosen & (whole[:, 0] + whole[:, 2] > 0)

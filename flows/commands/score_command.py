@@ -14,6 +14,7 @@ from pipeline.user_error import UserError
 if TYPE_CHECKING:
     from pipeline.label_states import Labels
     from pipeline.report_texts import ReportTexts
+    from pipeline.settings import Settings
 
 EXAMPLES = 5
 
@@ -46,6 +47,15 @@ def score(
     ] = None,
     lake: Annotated[
         str | None, typer.Option("--lake", help="Judge the labels of this lake.")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            "-c",
+            help="Judge the labels of this settings file's lake, and keep the figures (no text) "
+            "for its dashboard.",
+        ),
     ] = None,
     key: Annotated[
         str, typer.Option("--key", help="Column of the exam in the gold and in the reports.")
@@ -115,10 +125,12 @@ def score(
     ] = None,
 ) -> None:
     """Measure how well labels agree with human codes: F1, kappa, confusion, worst cases."""
-    if (labels is not None) and (lake is not None):
-        raise UserError("--labels and --lake both name labels; leave one out")
-    if labels is None and lake is None and reports is None:
-        raise UserError("name what to judge: --labels FILE, --reports FILE or --lake FOLDER")
+    if sum(source is not None for source in (labels, lake, config)) > 1:
+        raise UserError("--labels, --lake and --config each name labels; leave only one")
+    if labels is None and lake is None and config is None and reports is None:
+        raise UserError(
+            "name what to judge: --labels FILE, --reports FILE, --lake FOLDER or --config FILE"
+        )
     if (examples or classes) and reports is None:
         raise UserError("examples show the text of reports: name them with --reports")
     from pipeline.gold_files import read_state_file
@@ -130,11 +142,29 @@ def score(
 
     truth = read_state_file(gold, key)
     gold_map = read_gold_map(map) if map is not None else GoldMap()
+    site = _settings(config) if config is not None else None
+    if site is not None:
+        import pyarrow as pa
+
+        from pipeline.pseudonyms import Pseudonymiser
+
+        lake = site.lake.root
+        known = Pseudonymiser.of(site)
+        if known.active and reports is not None:
+            raise UserError(
+                "--reports names exams as the source does, and this lake keeps pseudonyms; leave "
+                "--reports out"
+            )
+        held = [known.as_held(exam) for exam in truth.ids.to_pylist()]
+        truth = replace(truth, ids=pa.array(held, pa.string()))
+        vocabulary = vocabulary or site.label.vocabulary
     texts = None
     if reports is not None:
         named = None if patient_column in ("patient_id", *truth.columns) else patient_column
         texts = _texts(reports, id_column or key, text_column, format, named)
     scheme = scheme or (str(gold_map.scheme) if gold_map.scheme else None)
+    if site is not None:
+        scheme = scheme or site.manifest.scheme
     wanted = wanted_classes(truth, gold_map)
     judged = _labels(labels, lake, texts, key, scheme, wanted, mentions, vocabulary)
     compared = compare(
@@ -176,6 +206,12 @@ def score(
         + (f", half {half}" if half else ""),
     )
     show_score(console, measured)
+    if site is not None:
+        from pipeline.kept_scores import keep_score
+        from pipeline.lake import Lake
+
+        keep_score(Lake.of(site), measured.record())
+        say(console, "kept for the dashboard, page Label quality")
     if out is not None:
         for file in write_score(measured, out):
             say(console, f"wrote {file}")
@@ -188,6 +224,12 @@ def score(
         found = worst(compared, judged, texts, settings[0], most, classes or ())
         say(console, "\nworst disagreements", style="bold")
         show_examples(console, found)
+
+
+def _settings(config: Path) -> "Settings":
+    from flows.settings_request import settings_request
+
+    return settings_request(config, None, None).load()
 
 
 def _texts(

@@ -5,6 +5,11 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from flows.dashboard.archived_page import archived_page
+from flows.dashboard.charts.agreement_charts import (
+    agreement_chart,
+    doubt_chart,
+    vocabulary_chart,
+)
 from flows.dashboard.charts.label_charts import (
     cooccurrence_chart,
     drift_chart,
@@ -16,10 +21,13 @@ from flows.dashboard.charts.quarantine_charts import refused_chart
 from flows.dashboard.charts.run_charts import durations_chart, run_rows
 from pipeline.figures.class_months import class_months
 from pipeline.figures.cooccurrence import cooccurrence
+from pipeline.figures.doubt_rates import doubt_rates
 from pipeline.figures.drift_measurements import last_drift
+from pipeline.figures.label_agreement import label_agreements
 from pipeline.figures.lake_queries import LakeQueries
 from pipeline.figures.quarantine_counts import quarantine_counts
 from pipeline.figures.state_shares import exams_without_time, shares_by_class, shares_by_month
+from pipeline.figures.vocabulary_change import vocabulary_change
 from pipeline.labelling import label_scheme
 from pipeline.lake import Lake
 from pipeline.model_decisions import decision_table
@@ -52,6 +60,9 @@ def page_of_lake(settings: Settings) -> str:
         states_chart(shares),
         drift_chart(drift),
         *(months_chart(by_month, name, exams_without_time(months)) for name in drifted),
+        doubt_chart(doubt_rates(queries, scheme)),
+        *(agreement_chart(found) for found in label_agreements(queries, scheme, settings)),
+        vocabulary_chart(vocabulary_change(queries, scheme)),
         cooccurrence_chart(cooccurrence(queries, scheme)),
         refused_chart(quarantine_counts(queries)),
         durations_chart(runs),

@@ -22,7 +22,7 @@ CLASS_MONTHS = pa.schema(
 )
 
 _STATES = {"positive": 1, "uncertain": -1, "negative": 0}
-_NOT_FINDINGS = frozenset(schemas.labels(()).names)
+NOT_FINDINGS = frozenset(schemas.labels(()).names)
 
 
 def class_months(queries: LakeQueries, scheme: Scheme) -> pa.Table:
@@ -48,7 +48,7 @@ def made_of_labels(queries: LakeQueries, scheme: Scheme) -> dict[str, object]:
 def finding_columns(queries: LakeQueries) -> frozenset[str]:
     """Return the findings that table labels has a column for."""
     names = queries.table("select * from labels limit 0").column_names
-    return frozenset(names) - _NOT_FINDINGS
+    return frozenset(names) - NOT_FINDINGS
 
 
 def _of_reports(queries: LakeQueries, scheme: Scheme) -> pa.Table:

@@ -1,6 +1,6 @@
 """SQL over the current tables of a lake, which are scanned and not loaded (DuckDB)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -38,8 +38,15 @@ class LakeQueries:
         self.versions = lake.versions()
         self._tables: dict[str, Any] = {}
 
-    def table(self, query: str, parameters: Sequence[Any] = ()) -> pa.Table:
+    def table(
+        self,
+        query: str,
+        parameters: Sequence[Any] = (),
+        beside: Mapping[str, Any] | None = None,
+    ) -> pa.Table:
         """Return the rows of a query.
+
+        `beside` are Arrow tables and datasets that it may name as well.
 
         Raises
         ------
@@ -52,6 +59,8 @@ class LakeQueries:
         with duckdb.connect(config=_CONFIG) as connection, self.lake.reached():
             for name in (name for name in _SCHEMAS if name in query):
                 connection.register(name, self._table(name))
+            for name, rows in (beside or {}).items():
+                connection.register(name, rows)
             return connection.sql(query, params=list(parameters)).to_arrow_table()
 
     def _table(self, name: str) -> Any:

@@ -96,8 +96,9 @@ def test_one_setting_and_one_half() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--key", "uid"], "name what to judge: --labels FILE, --reports FILE or --lake FOLDER"),
-        (["--labels", "a", "--lake", "b"], "--labels and --lake both name labels; leave one out"),
+        (["--key", "uid"], "name what to judge: --labels FILE, --reports FILE, --lake FOLDER or"),
+        (["--labels", "a", "--lake", "b"], "each name labels; leave only one"),
+        (["--lake", "a", "--config", "b"], "each name labels; leave only one"),
         (["--labels", "a", "--examples", "3"], "name them with --reports"),
         (["--reports", "reports.csv", "--text-column", "findings"], "no column 'exam_id'"),
         (["--reports", "reports.csv", *COLUMNS, "--uncertain", "no"], "--uncertain takes negative"),

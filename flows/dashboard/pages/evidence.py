@@ -26,6 +26,7 @@ from pipeline.settings import Settings
 
 ANY = "any"
 MOST = 100
+_ADDRESSED = ("class", "state", "since", "until")
 
 
 def page() -> None:
@@ -62,7 +63,8 @@ def page() -> None:
 
 
 def _sought(asked: LakeQueries, scheme: Scheme, chosen: Settings) -> Sought:
-    """Ask what to look for."""
+    """Ask what to look for; an address such as that of a drifted class fills it in."""
+    _fill_from_address(scheme)
     first = st.columns(4)
     label_class = first[0].selectbox("Class", [ANY, *scheme.classes], key="class")
     state = first[1].selectbox("State", [ANY, *STATES], key="state")
@@ -89,6 +91,23 @@ def _sought(asked: LakeQueries, scheme: Scheme, chosen: Settings) -> Sought:
         text=text.strip() or None,
         exam=known.as_held(exam.strip()) if exam.strip() else None,
     )
+
+
+def _fill_from_address(scheme: Scheme) -> None:
+    """Fill in class, state and days that the address names, once; what is none is passed over."""
+    named = {name: st.query_params[name] for name in _ADDRESSED if name in st.query_params}
+    if not named or st.session_state.get("filled-from") == named:
+        return
+    st.session_state["filled-from"] = named
+    if named.get("class") in scheme.classes:
+        st.session_state["class"] = named["class"]
+    if named.get("state") in STATES:
+        st.session_state["state"] = named["state"]
+    try:
+        days = [date.fromisoformat(named[name]) for name in ("since", "until")]
+    except (KeyError, ValueError):
+        return
+    st.session_state["days"] = tuple(days)
 
 
 def _range(days: Any) -> tuple[date | None, date | None]:

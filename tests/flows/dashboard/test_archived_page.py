@@ -21,7 +21,7 @@ def test_it_holds_counts_and_no_text_or_identifiers(site: Path) -> None:
     page = left.read_text(encoding="utf-8")
     # What follows is Vega.
     told = page[: page.index("<script>")]
-    assert "The last 3 runs that changed the lake" in told
+    assert "The last 4 runs that changed the lake" in told
     for held in ("pneumonia <", "possible left", "heart is enlarged", "E1", "E4", "P1"):
         assert held not in told
 

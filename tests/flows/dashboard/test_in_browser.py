@@ -53,7 +53,7 @@ def test_each_page_is_reached_by_its_name_and_asks_this_machine_alone(
 ) -> None:
     page.goto(address)
     for name, said in [
-        ("Runs", "The last 3 runs that changed the lake"),
+        ("Runs", "The last 4 runs that changed the lake"),
         ("Label quality", "share of 5 exams with the class positive"),
         ("Evidence", "Labels and their reasons"),
         ("Quarantine", "1 rows wait here with their reason"),

@@ -1,10 +1,15 @@
 """What each page says of a small lake, and of an empty one."""
 
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from typer.testing import CliRunner
+
+from flows.command_line import app
 
 PageOf = Callable[[str, Path], AppTest]
 
@@ -21,10 +26,10 @@ def test_runs_are_listed_the_newest_first_with_what_became_of_their_rows(
 ) -> None:
     page = page_of("runs", site)
     rows = page.dataframe[0].value
-    assert list(rows["stage"]) == ["drift", "label", "ingest"]
-    ingest = rows.iloc[2]
+    assert list(rows["stage"]) == ["drift", "drift", "label", "ingest"]
+    ingest = rows.iloc[3]
     assert (ingest["in"], ingest["quarantined"]) == (6, 1)
-    assert "The last 3 runs" in words(page)
+    assert "The last 4 runs" in words(page)
 
 
 def test_a_stage_is_run_again_only_when_confirmed_and_by_the_command_line(
@@ -53,7 +58,41 @@ def test_label_quality_says_how_many_exams_its_charts_rest_on(page_of: PageOf, s
     said = words(page_of("label_quality", site))
     assert "Prevalence: share of exams positive, by class" in said
     assert "5 exams with the class positive" in said
-    assert "the exams so far are the reference" in said
+    assert "Conflict: of those that assert it" in said
+    assert "made with one vocabulary" in said
+
+
+def test_a_drifted_class_leads_to_its_reports(page_of: PageOf, site: Path) -> None:
+    said = words(page_of("label_quality", site))
+    assert "**Pneumonia** (states): 20.0% before, 60.0% now" in said
+    asked = "class=Pneumonia&state=positive&since=2025-12-31&until=2026-03-01"
+    assert f"(evidence?{asked})" in said
+    page = page_of("evidence", site)
+    for name, value in parse_qsl(asked):
+        page.query_params[name] = value
+    page.run()
+    assert "No report has all of this" in words(page)
+    assert page.selectbox("class").value == "Pneumonia"
+    assert page.date_input("days").value == (date(2025, 12, 31), date(2026, 3, 1))
+    page.selectbox("state").select("uncertain").run()
+    assert page.selectbox("exam").options == ["E1 · 2026-01-05 · North"]
+
+
+def test_a_score_that_was_kept_is_shown(page_of: PageOf, site: Path, tmp_path: Path) -> None:
+    said = words(page_of("label_quality", site))
+    assert "nothing to hold the labels against" in said
+    gold = tmp_path / "gold.csv"
+    gold.write_text("exam_id,Pneumonia\nE1,0\nE2,0\nE6,1\n", encoding="utf-8")
+    command = ["score", "--gold", str(gold), "--config", str(site), "--draws", "20"]
+    ran = CliRunner().invoke(app, [*command, "--uncertain", "positive"])
+    assert ran.exit_code == 0, ran.stderr
+    assert "kept for the dashboard" in ran.stdout
+    page = page_of("label_quality", site)
+    assert "gold file gold.csv" in words(page)
+    assert "uncertain counted as positive" in words(page)
+    [kept] = (site.parent / "lake" / "state" / "scores").glob("*.json")
+    assert str(tmp_path) not in kept.read_text()
+    kept.unlink()
 
 
 def test_evidence_shows_why_an_exam_is_labelled_as_it_is(page_of: PageOf, site: Path) -> None:
