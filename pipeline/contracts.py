@@ -27,11 +27,15 @@ def checked(
         and a page, readable offline, with the result of every rule.
     """
     try:
-        return check(name, rows, columns, without)
+        result = check(name, rows, columns, without)
     except ContractBroken as error:
         folder = run.lake.state_folder / "contracts"
         page = write_result_page(name, error.results, folder, run.run_id)
         raise UserError(f"{error}; nothing was committed; see {page}") from None
+    run.contracts.held(
+        name, checked=rows.num_rows, kept=result.kept.num_rows, rules=len(result.results)
+    )
+    return result
 
 
 def whole(run: Run, name: str, rows: pa.Table) -> pa.Table:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts import schemas
+from pipeline.contract_counts import ContractCounts
 from pipeline.delta_commit import alone, commit_rows, overtaken, without_retry
 from pipeline.lake import Lake
 from pipeline.lake_failures import refuse_lost_ledger
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
     from filelock import FileLock
 
-
+# The parameter of a run in the ledger that tells what contracts did to its rows.
+CONTRACTS = "contracts"
 _CLOCK_MAY_LAG = timedelta(hours=1)
 _MOST_SHOWN = 10
 
@@ -52,6 +54,7 @@ class Run:
         self.now = datetime.now(UTC)
         self.inputs: dict[str, int] = {}
         self.outputs: dict[str, int] = {}
+        self.contracts = ContractCounts()
         self._noted = False
         self._lock: FileLock | None = None
         self._ledger: DeltaTable | None = None
@@ -255,6 +258,8 @@ class Run:
         """
         if not self.changed:
             return
+        if told := self.contracts.told():
+            self.parameters[CONTRACTS] = told
         row = {
             "run_id": self.run_id,
             "stage": self.stage,

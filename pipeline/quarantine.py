@@ -49,6 +49,7 @@ def file_away(run: Run, rejected: Sequence[pa.Table]) -> tuple[int, tuple[str, .
     rows = pa.concat_tables([REJECTED.empty_table(), *rejected])
     if rows.num_rows == 0:
         return 0, ()
+    run.contracts.refused(rows)
     identified = rows.append_column("row_id", pa.array(_row_ids(rows)))
     frame = identified.to_pandas()
     known = set(_held(run, ["row_id"])["row_id"].to_pylist())

@@ -20,6 +20,7 @@ from flows.dashboard.charts.label_charts import (
 from flows.dashboard.charts.quarantine_charts import refused_chart
 from flows.dashboard.charts.run_charts import durations_chart, run_rows
 from pipeline.figures.class_months import class_months
+from pipeline.figures.contract_results import contract_results
 from pipeline.figures.cooccurrence import cooccurrence
 from pipeline.figures.doubt_rates import doubt_rates
 from pipeline.figures.drift_measurements import last_drift
@@ -69,6 +70,7 @@ def page_of_lake(settings: Settings) -> str:
     ]
     tables = [
         (f"The last {len(runs)} runs that changed the lake", run_rows(runs)),
+        ("What the contracts said of these runs", contract_results(runs)),
         ("Which model is current, and why", pd.DataFrame(decision_table(lake, RUNS)[::-1])),
     ]
     now = datetime.now(UTC)

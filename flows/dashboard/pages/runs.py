@@ -9,9 +9,10 @@ import streamlit as st
 from flows.dashboard.charts.run_charts import durations_chart, run_rows
 from flows.dashboard.session import queries, settings_asked_for, stale_outputs
 from flows.dashboard.shown_figure import show
+from pipeline.figures.contract_results import contract_results
 from pipeline.model_decisions import decision_table
 from pipeline.road import STAGES
-from pipeline.run_history import finished_runs
+from pipeline.run_history import FinishedRun, finished_runs
 
 SHOWN = 200
 
@@ -30,6 +31,7 @@ def page() -> None:
             "Of the rows that came in, each was kept, quarantined or unchanged: the counts add up."
         )
         show(durations_chart(runs), "durations")
+        _contracts(runs)
     st.subheader("Which model is current, and why")
     decisions = decision_table(lake)
     if decisions:
@@ -43,6 +45,26 @@ def page() -> None:
     if runs:
         _stale_outputs()
     _run_again()
+
+
+def _contracts(runs: list[FinishedRun]) -> None:
+    """Show what the contracts of tables said of each run's rows."""
+    st.subheader("What the contracts said")
+    results = contract_results(runs)
+    if results.empty:
+        st.info("None of these runs noted its contract results; runs from now on do.")
+        return
+    refused = st.checkbox("only where rows were quarantined", key="refused-only")
+    st.dataframe(
+        results[results["quarantined"] > 0] if refused else results,
+        hide_index=True,
+        key="contracts",
+    )
+    st.caption(
+        "Every row is held to all rules of its table; a refused row counts under the first that it "
+        "broke. Page Quarantine tells where each stands in its source. A contract that is broken "
+        "as a whole commits nothing: its results are then a page in `state/contracts`."
+    )
 
 
 def _stale_outputs() -> None:

@@ -30,6 +30,12 @@ def test_runs_are_listed_the_newest_first_with_what_became_of_their_rows(
     ingest = rows.iloc[3]
     assert (ingest["in"], ingest["quarantined"]) == (6, 1)
     assert "The last 4 runs" in words(page)
+    contracts = page.dataframe[2].value
+    of_reports = contracts[contracts["table"] == "reports"].iloc[0]
+    assert (of_reports["kept"], of_reports["quarantined"]) == (5, 1)
+    assert of_reports["rules"] > 5
+    page.checkbox("refused-only").check().run()
+    assert list(page.dataframe[2].value["stage"]) == ["ingest"]
 
 
 def test_a_stage_is_run_again_only_when_confirmed_and_by_the_command_line(
