@@ -2,33 +2,27 @@
 
 import dataclasses
 import hashlib
-import os
-from functools import partial
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
 from data_contracts import schemas
 from pipeline.contracts import checked
-from pipeline.engine import map_chunks, workers_of
 from pipeline.image_files import UNREAD, file_references, image_files
-from pipeline.images import ImageRules, describe_image
+from pipeline.image_scan import described, signatures
+from pipeline.images import ImageRules
 from pipeline.lake import Lake
 from pipeline.lake_run import Run
 from pipeline.pseudonyms import Pseudonymiser
-from pipeline.quarantine import file_away, rejected_rows, release
+from pipeline.quarantine import file_away, reason_lines, rejected_rows, release
 from pipeline.run_history import last_told
 from pipeline.sealed_paths import PathSeal
 from pipeline.selection import EVERYTHING, Selection, exams_selected
 from pipeline.settings import ImageSettings, Settings
 from pipeline.stage_summary import Progress, StageSummary, silent
 
-FILES_A_CHUNK = 128
-# Below this many new files a pool of processes costs more than it gives.
-POOL_FROM = 2_000
-_DESCRIBED = [f.name for f in schemas.IMAGES if f not in schemas.PROVENANCE]
+# A scan that is killed goes on after the last so many files.
+FILES_A_COMMIT = 20_000
 
 
 def index(
@@ -46,7 +40,8 @@ def index(
     `force` or the rules have changed; so `content_hash` here is of what was looked at (path, size,
     time, rules, list), and `pixel_digest` is of the pixels. `selection` limits it to the files that
     the lake or the image list knows as those of some exams; new files that only their headers
-    could tell are left for a run without one.
+    could tell are left for a run without one. Each `FILES_A_COMMIT` files are a commit and a run of
+    the ledger, so that a scan of a million files that is killed goes on where it was.
 
     Raises
     ------
@@ -54,46 +49,113 @@ def index(
         There is no image folder, no file in it, the rows break their contract as a whole, or a
         selected exam is not there.
     """
-    rules = image_rules(settings.images)
-    pseudonymiser = Pseudonymiser.of(settings)
     selection.refuse_other_than("index")
+    pseudonymiser = Pseudonymiser.of(settings)
+    files = image_files(settings.images)
+    files["content_hash"] = signatures(files, image_rules(settings.images), pseudonymiser)
+    parts: list[_Part] = []
+    left: pd.DataFrame | None = None
+    done = 0
+    while left is None or len(left):
+        with Run(Lake.of(settings), "index", {"force": force, **selection.told()}) as run:
+            parts.append(
+                _index_part(run, settings, files, left, pseudonymiser, progress, selection, done)
+            )
+        done += FILES_A_COMMIT
+        left = parts[-1].left
+    return _summary(parts)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """What one commit of an index did: its summary, what it rejected, and the files left to do."""
+
+    summary: StageSummary
+    rejected: list[pa.Table]
+    left: pd.DataFrame
+
+
+def _index_part(
+    run: Run,
+    settings: Settings,
+    files: pd.DataFrame,
+    left: pd.DataFrame | None,
+    pseudonymiser: Pseudonymiser,
+    progress: Progress,
+    selection: Selection,
+    done: int,
+) -> _Part:
+    """Describe and commit at most `FILES_A_COMMIT` of the files that are due.
+
+    Parameters
+    ----------
+    files
+        All files there are (`image_files`), with their signature as content_hash.
+    left
+        Those of them that the commits before left to do; None for the first one, which finds out.
+    done
+        How many files the commits before described.
+    """
+    seal = PathSeal(pseudonymiser)
+    known = run.read("images").to_pandas()
+    known["path"] = pd.Series(seal.opened(known["path"]), known.index, "str")
+    counts = {"in": 0, "indexed": 0, "unchanged": 0}
+    force = run.parameters["force"]
+    if left is None:
+        asked = _selected(run, files, known, selection, pseudonymiser)
+        before = asked["path"].map(known.set_index("path")["content_hash"])
+        left = asked if force else asked[before != asked["content_hash"]]
+        seen = known[known["path"].isin(asked["path"]) & ~known["path"].isin(left["path"])]
+        counts["in"] = len(asked) - len(left)
+        counts["unchanged"] = int(seen["usable"].sum())
+    fresh, later = left.iloc[:FILES_A_COMMIT], left.iloc[FILES_A_COMMIT:]
+    due = done + len(left)
+    rows = described(
+        fresh,
+        image_rules(settings.images),
+        settings.engine,
+        pseudonymiser,
+        lambda at, _, note: progress(done + at, due, note),
+    )
+    rows = rows[force | ~_still_unread(rows, known)]
+    # Files that are still to be described hold no image against others.
+    standing = known[~known["path"].isin(left["path"])]
+    rows, repeated, rejected = _distinct(rows, standing)
+    rows, broken = _kept(run, rows, seal)
+    # A damaged file that had the row of an image which another file now shows.
+    ousted = standing[standing["image_id"].isin(rows["image_id"])].copy()
+    ousted = ousted[ousted["path"].isin(files["path"])]
+    ousted["reference"] = file_references(ousted["path"], pseudonymiser).to_pandas()
+    rejected += [broken, _unusable(rows[~rows["usable"]]), _unusable(ousted)]
+    _commit(run, known, rows, seal)
+    file_away(run, rejected)
+    counts["in"] += len(fresh)
+    counts["indexed"] += int(rows["usable"].sum())
+    counts["unchanged"] += repeated
+    counts["quarantined"] = counts["in"] - counts["indexed"] - counts["unchanged"]
+    pseudonymiser.save_map()
     digest = rules_digest(settings.images)
-    told = {"force": force, **selection.told()}
-    if not selection.of_exams:
-        told["rules"] = digest
-    with Run(Lake.of(settings), "index", told) as run:
-        files = image_files(settings.images)
-        files["content_hash"] = _signatures(files, rules, pseudonymiser)
-        seal = PathSeal(pseudonymiser)
-        known = run.read("images").to_pandas()
-        known["path"] = pd.Series(seal.opened(known["path"]), known.index, "str")
-        there, files = files, _selected(run, files, known, selection, pseudonymiser)
-        before = files["path"].map(known.set_index("path")["content_hash"])
-        fresh = files if force else files[before != files["content_hash"]]
-        rows = _described(fresh, rules, settings, pseudonymiser, progress)
-        rows = rows[force | ~_still_unread(rows, known)]
-        rows, repeated, rejected = _distinct(rows, known[~known["path"].isin(fresh["path"])])
-        rows, broken = _kept(run, rows, seal)
-        # A damaged file that had the row of an image which another file now shows.
-        ousted = known[known["image_id"].isin(rows["image_id"]) & known["path"].isin(there["path"])]
-        ousted = ousted[~ousted["path"].isin(fresh["path"])].copy()
-        ousted["reference"] = file_references(ousted["path"], pseudonymiser).to_pandas()
-        rejected += [broken, _unusable(rows[~rows["usable"]]), _unusable(ousted)]
-        _commit(run, known, rows, seal)
-        _, notes = file_away(run, rejected)
-        seen = known[known["path"].isin(files["path"]) & ~known["path"].isin(fresh["path"])]
-        counts = {
-            "in": len(files),
-            "indexed": int(rows["usable"].sum()),
-            "unchanged": int(seen["usable"].sum()) + repeated,
-        }
-        counts["quarantined"] = len(files) - counts["indexed"] - counts["unchanged"]
-        pseudonymiser.save_map()
-        if not run.changed and not selection.of_exams and last_rules(run.lake) != digest:
-            # Files were described by these rules selection by selection, now all of them are.
-            run.note(rules=digest)
-        run.commit(counts)
-        return run.summary(counts, parts=("indexed", "unchanged", "quarantined"), notes=notes)
+    whole = later.empty and not selection.of_exams
+    if whole and (run.changed or last_rules(run.lake) != digest):
+        run.note(rules=digest)
+    run.commit(counts)
+    return _Part(run.summary(counts), rejected, later)
+
+
+def _summary(parts: list[_Part]) -> StageSummary:
+    """Return the summary of all commits of an index as that of one."""
+    written = [part.summary for part in parts if part.summary.run_id] or [parts[-1].summary]
+    counts = {
+        name: sum(part.summary.counts[name] for part in parts) for name in parts[0].summary.counts
+    }
+    rejected = pa.concat_tables([table for part in parts for table in part.rejected])
+    return dataclasses.replace(
+        written[-1],
+        counts=counts,
+        parts=("indexed", "unchanged", "quarantined"),
+        seconds=sum(part.summary.seconds for part in parts),
+        notes=(*written[-1].notes, *reason_lines(rejected)),
+    )
 
 
 def image_rules(settings: ImageSettings) -> ImageRules:
@@ -132,87 +194,6 @@ def _selected(
     return files if chosen is None else files[owner.isin(chosen.to_pylist())]
 
 
-def _signatures(files: pd.DataFrame, rules: ImageRules, pseudonymiser: Pseudonymiser) -> list[str]:
-    """Return a hash a file of all that its row depends on, without opening it; keyed if ids are."""
-    told = "\x1f".join(str(value) for value in dataclasses.astuple(rules))
-    if pseudonymiser.active:
-        # A row whose path is not sealed yet is made again.
-        told += "\x1fsealed"
-    signatures = []
-    for path, exam, patient, view in files.itertuples(index=False, name=None):
-        try:
-            status = os.stat(path)
-            state = (status.st_size, status.st_mtime_ns)
-        except OSError:
-            # A broken link, or a file that went away: describing it will say so.
-            state = (0, 0)
-        looked_at = (path, *state, exam, patient, view, told)
-        text = "\x1f".join(str(value) for value in looked_at)
-        digest = hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
-        signatures.append(pseudonymiser.one(digest))
-    return signatures
-
-
-def _described(
-    files: pd.DataFrame,
-    rules: ImageRules,
-    settings: Settings,
-    pseudonymiser: Pseudonymiser,
-    progress: Progress,
-) -> pd.DataFrame:
-    """Return a row a file: the columns of `images`, content_hash, and reference for quarantine.
-
-    Identifiers are as the lake keeps them.
-    """
-    paths = list(files["path"])
-    chunks = [paths[at : at + FILES_A_CHUNK] for at in range(0, len(paths), FILES_A_CHUNK)]
-    workers = workers_of(settings.engine, many=len(paths) >= POOL_FROM)
-    rows: list[dict[str, Any]] = []
-    for part in map_chunks(partial(_describe, rules=rules), chunks, workers):
-        rows += part
-        progress(len(rows), len(paths), "images indexed")
-    described = pd.DataFrame(rows, columns=_DESCRIBED)
-    listed = files.set_index("path")
-    for name in ("exam_id", "patient_id", "view"):
-        told = described["path"].map(listed[name])
-        described[name] = told.where(told.notna(), described[name])
-    described["content_hash"] = described["path"].map(listed["content_hash"])
-    # Looked at again by every run, since it need not change to become readable.
-    unread = described["reason"].str.startswith("unreadable:").eq(True)
-    described["content_hash"] = described["content_hash"].mask(unread, UNREAD)
-    described = _ruled_by_list(described, rules)
-    for name in ("image_id", "exam_id", "patient_id"):
-        column = pa.array(described[name], pa.string(), from_pandas=True)
-        kind = {"exam_id": "exam", "patient_id": "patient"}.get(name)
-        described[name] = pseudonymiser.column(column, kind).to_pandas()
-    described["reference"] = file_references(described["path"], pseudonymiser).to_pandas()
-    return described
-
-
-def _still_unread(rows: pd.DataFrame, known: pd.DataFrame) -> pd.Series:
-    """Say which rows are of files that could not be read, and could not be before."""
-    before = rows["path"].map(known.set_index("path")["content_hash"])
-    return (rows["content_hash"] == UNREAD) & (before == UNREAD)
-
-
-def _describe(paths: list[str], rules: ImageRules) -> list[dict[str, Any]]:
-    return [{**describe_image(Path(path), rules), "path": path} for path in paths]
-
-
-def _ruled_by_list(described: pd.DataFrame, rules: ImageRules) -> pd.DataFrame:
-    """Hold images to what only the list says: whose they are, and their view."""
-    usable = described["usable"].astype(bool)
-    ownerless = usable & described["exam_id"].isna()
-    described.loc[ownerless, "reason"] = (
-        "no_exam: neither the file nor an image list names its exam"
-    )
-    wrong = described["view"].notna() & ~described["view"].isin(rules.views)
-    other_view = usable & ~ownerless & wrong
-    described.loc[other_view, "reason"] = "view: not " + " or ".join(rules.views)
-    described["usable"] = usable & ~ownerless & ~other_view
-    return described
-
-
 def _distinct(
     rows: pd.DataFrame, standing: pd.DataFrame
 ) -> tuple[pd.DataFrame, int, list[pa.Table]]:
@@ -241,6 +222,12 @@ def _distinct(
         _unusable(rows[claimed & ~rows["usable"]]),
     ]
     return rows[~claimed].sort_index(), int(copies.sum()), rejected
+
+
+def _still_unread(rows: pd.DataFrame, known: pd.DataFrame) -> pd.Series:
+    """Say which rows are of files that could not be read, and could not be before."""
+    before = rows["path"].map(known.set_index("path")["content_hash"])
+    return (rows["content_hash"] == UNREAD) & (before == UNREAD)
 
 
 def _kept(run: Run, rows: pd.DataFrame, seal: PathSeal) -> tuple[pd.DataFrame, pa.Table]:

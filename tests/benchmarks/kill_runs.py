@@ -109,7 +109,7 @@ def walk(
     from pipeline.road import stage, stages_of
 
     if pool:
-        for module in ("labelling", "stages.index", "stages.cache"):
+        for module in ("labelling", "image_scan", "stages.cache"):
             importlib.import_module(f"pipeline.{module}").POOL_FROM = 0  # type: ignore[attr-defined]
     if each_step:
         from training import run_state

@@ -107,7 +107,7 @@ def walked(settings: Settings) -> dict[str, int]:
                 return map_on_cluster(function, taken, *rest, **more)
 
             patch.setattr("pipeline.engine.map_on_cluster", counted)
-            for module in ("labelling", "stages.label", "stages.index", "stages.cache"):
+            for module in ("labelling", "stages.label", "image_scan", "stages.cache"):
                 patch.setattr(f"pipeline.{module}.POOL_FROM", 0)
             patch.setattr("pipeline.dropped_reading.POOL_FROM", 0)
             patch.setattr("pipeline.dropped_reading.FILES_A_CHUNK", 2)

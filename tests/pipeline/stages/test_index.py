@@ -1,6 +1,7 @@
 """Index: which of several files shows an image, and files whose names no table can hold."""
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.settings import Settings
+from pipeline.stages import index as stage
 from pipeline.stages.index import index
 
 
@@ -73,3 +75,43 @@ def test_a_file_name_that_is_not_utf8_is_set_aside_and_the_rest_goes_on(
     summary = index(settings(images, site))
     assert (summary.counts["indexed"], summary.counts["quarantined"]) == (1, 1)
     assert site.column("quarantine", "reference") == [r"caf\xe9.dcm"]
+
+
+def test_a_long_scan_that_dies_goes_on_where_it_was(
+    site: Any, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = radiograph(images / "1.dcm")
+    for number in range(2, 6):
+        (images / f"{number}.dcm").write_bytes(
+            whole.replace(b"1.2.3", f"1.2.{number + 2}".encode())
+        )
+    (images / "6.dcm").write_bytes(whole[:-100])
+    told = settings(images, site)
+    at_once = index(told).counts
+    expected = site.lake.read("images").drop_columns(["run_id", "committed_at"])
+    shutil.rmtree(site.folder / "lake")
+
+    monkeypatch.setattr(stage, "FILES_A_COMMIT", 2)
+    describe, opened = stage.described, []
+
+    def dies_in_the_third(files: Any, *rest: Any) -> Any:
+        opened.extend(files["path"])
+        if len(opened) == 6:
+            raise KeyboardInterrupt
+        return describe(files, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stage, "described", dies_in_the_third)
+        with pytest.raises(KeyboardInterrupt):
+            index(told)
+    assert len(opened) == 6
+    again = index(told)
+    assert (again.counts["in"], again.counts["indexed"], again.counts["unchanged"]) == (6, 1, 4)
+    found = site.lake.read("images").drop_columns(["run_id", "committed_at"])
+    assert found.sort_by("image_id").equals(expected.sort_by("image_id"))
+
+    seen: list[tuple[int, int]] = []
+    forced = index(told, force=True, progress=lambda done, due, _: seen.append((done, due)))
+    assert {name: forced.counts[name] for name in at_once} == at_once
+    assert seen == [(2, 6), (4, 6), (6, 6)]
+    assert index(told).outcome == "unchanged"
