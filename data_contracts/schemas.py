@@ -247,6 +247,24 @@ QUARANTINE = pa.schema(
     ]
 )
 
+# What a person decided of a row in quarantine, with all that quarantine said of it: `released` rows
+# were taken in (or replaced by a row with another rule) when their source was read again, and have
+# left quarantine; `discarded` ones stay there and count as open no more.
+QUARANTINE_DECISIONS = pa.schema(
+    [
+        pa.field("decision_no", pa.int64(), nullable=False),
+        pa.field("row_id", pa.string(), nullable=False),
+        pa.field("table", pa.string(), nullable=False),
+        pa.field("key", pa.string()),
+        pa.field("reference", pa.string(), nullable=False),
+        pa.field("rule", pa.string(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("decision", pa.string(), nullable=False),
+        pa.field("who", pa.string(), nullable=False),
+        *PROVENANCE,
+    ]
+)
+
 # The ledger: a row is one finished run and names, as JSON objects, what it read and wrote
 # (table -> version) and its counts. What no row names does not exist for readers.
 RUNS = pa.schema(
@@ -320,6 +338,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "embeddings": ("model_id", "image_id"),
     "evaluations": ("model_id", "manifest_version", "truth", "split", "measure", "queries"),
     "quarantine": ("row_id",),
+    "quarantine_decisions": ("decision_no",),
     "runs": ("run_id",),
 }
 
@@ -339,5 +358,6 @@ FIXED: dict[str, pa.Schema] = {
     "embeddings": EMBEDDINGS,
     "evaluations": EVALUATIONS,
     "quarantine": QUARANTINE,
+    "quarantine_decisions": QUARANTINE_DECISIONS,
     "runs": RUNS,
 }

@@ -23,6 +23,7 @@ from flows.commands import (
     manifest_command,
     migrate_command,
     models_command,
+    quarantine_commands,
     road_commands,
     score_command,
     serve_command,
@@ -53,6 +54,7 @@ history_commands.add_to(app)
 manifest_command.add_to(app)
 migrate_command.add_to(app)
 models_command.add_to(app)
+quarantine_commands.add_to(app)
 forget_command.add_to(app)
 vacuum_command.add_to(app)
 change_command.add_to(app)

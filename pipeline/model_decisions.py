@@ -1,6 +1,5 @@
 """Decisions on models: how one is written down, made by hand, and shown."""
 
-import getpass
 from typing import Any
 
 import pyarrow as pa
@@ -9,6 +8,7 @@ from data_contracts import schemas
 from pipeline.contracts import whole
 from pipeline.lake import Lake
 from pipeline.lake_run import Run
+from pipeline.local_account import local_account
 from pipeline.models import CURRENT, current_model, decisions, models_in_order
 from pipeline.settings import Settings
 from pipeline.user_error import UserError
@@ -44,7 +44,7 @@ def make_current(settings: Settings, model_id: str) -> str:
                 f"{run.lake.root} has no model {model_id!r}; its models are "
                 f"{', '.join(models) or 'none yet'}"
             )
-        who = _user()
+        who = local_account()
         decision = {"verdict": CURRENT, "decided_by": "hand", "who": who, "reason": "by hand"}
         write_decision(run, models[model_id], decision)
         run.commit({"decided": 1})
@@ -99,11 +99,3 @@ def difference_text(decision: dict[str, Any]) -> str | None:
     if decision.get("difference") is None:
         return None
     return f"{decision['difference']:+.3f} [{decision['low']:+.3f}, {decision['high']:+.3f}]"
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        # A container's user may have no name.
-        return "unknown"

@@ -1,7 +1,9 @@
 """Rows that could not be used: filed with their reason, never with their text."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,6 +23,9 @@ REJECTED = pa.schema(
         pa.field("content_hash", pa.string(), nullable=False),
     ]
 )
+
+# Where the rows that are refused meanwhile are collected, if anyone asks (`refusals`).
+_REFUSED: ContextVar[list[pa.Table] | None] = ContextVar("refused", default=None)
 
 
 def rejected_rows(
@@ -51,6 +56,8 @@ def file_away(run: Run, rejected: Sequence[pa.Table]) -> tuple[int, tuple[str, .
         return 0, ()
     run.contracts.refused(rows)
     identified = rows.append_column("row_id", pa.array(_row_ids(rows)))
+    if (watched := _REFUSED.get()) is not None:
+        watched.append(identified)
     frame = identified.to_pandas()
     known = set(_held(run, ["row_id"])["row_id"].to_pylist())
     fresh = (~frame["row_id"].isin(known) & ~frame["row_id"].duplicated()).to_numpy()
@@ -60,6 +67,20 @@ def file_away(run: Run, rejected: Sequence[pa.Table]) -> tuple[int, tuple[str, .
         stamped = run.stamped(new_rows.drop_columns(["content_hash", "source"]), sources, hashes)
         run.append("quarantine", stamped.select(schemas.QUARANTINE.names))
     return rows.num_rows, reason_lines(rows)
+
+
+@contextmanager
+def refusals() -> Iterator[list[pa.Table]]:
+    """Collect every row that is refused inside, those already in quarantine too.
+
+    Tables have the columns of `REJECTED`, and `row_id`.
+    """
+    collected: list[pa.Table] = []
+    token = _REFUSED.set(collected)
+    try:
+        yield collected
+    finally:
+        _REFUSED.reset(token)
 
 
 def release(run: Run, table: str, keys: pa.Array | pa.ChunkedArray) -> None:

@@ -142,6 +142,17 @@ def _row(table: str, i: int) -> dict[str, Any]:
             "image_id": f"i{i}",
             "embedding": [0.6, 0.8] if i % 2 else [0.0, 1.0, 0.0],
         },
+        "quarantine_decisions": {
+            "decision_no": i + 1,
+            "row_id": f"q{i}",
+            "table": "reports",
+            "key": None,
+            "reference": f"reports.csv row {i}",
+            "rule": "report_empty",
+            "reason": "the report has no text",
+            "decision": ("released", "discarded")[i % 2],
+            "who": "operator",
+        },
         "model_decisions": {
             "decision_no": i + 1,
             "model_id": "m1",

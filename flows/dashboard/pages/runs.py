@@ -1,13 +1,11 @@
 """Page «Runs»: what ran, on what, with which outcome, and a button to run a stage again."""
 
-import subprocess
-import sys
-
 import pandas as pd
 import streamlit as st
 
 from flows.dashboard.charts.run_charts import durations_chart, run_rows
-from flows.dashboard.session import queries, settings_asked_for, stale_outputs
+from flows.dashboard.command_run import offer_command
+from flows.dashboard.session import queries, stale_outputs
 from flows.dashboard.shown_figure import show
 from pipeline.figures.contract_results import contract_results
 from pipeline.model_decisions import decision_table
@@ -79,20 +77,9 @@ def _run_again() -> None:
     st.subheader("Run a stage again")
     stage = st.selectbox("Stage", STAGES, key="stage")
     force = st.checkbox("also where nothing changed (--force)", key="force")
-    request, forced = settings_asked_for(), ["--force"] if force else []
-    st.code(" ".join(["radsim", stage, *request.arguments(), *forced]), language="bash")
-    sure = st.checkbox("Yes, run it now on this machine", key="sure")
-    if not st.button("Run", disabled=not sure, key="run", type="primary"):
-        return
-    with st.spinner(f"{stage} runs; closing the page does not stop it"):
-        words = [stage, *request.arguments(to_show=False), *forced]
-        done = subprocess.run(
-            [sys.executable, "-c", "from flows.command_line import main; main()", *words],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    (st.success if done.returncode == 0 else st.error)(
-        f"{stage} " + ("has run" if done.returncode == 0 else "did not finish")
+    offer_command(
+        [stage, *(["--force"] if force else [])],
+        "run",
+        button="Run",
+        sure="Yes, run it now on this machine",
     )
-    st.code(done.stdout + done.stderr, language=None)

@@ -21,6 +21,27 @@ def words(page: AppTest) -> str:
     return "\n".join(str(element.value) for kind in kinds for element in kind)
 
 
+def confirm(page: AppTest) -> None:
+    """Tick the last box of a page."""
+    page.checkbox[-1].check().run()
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Return the words of the commands that pages ran, which do nothing here."""
+    commands: list[list[str]] = []
+
+    class Done:
+        returncode, stdout, stderr = 0, "label: nothing changed", ""
+
+    def run(words: list[str], **options: object) -> Done:
+        commands.append(words[3:])  # after the interpreter and the entry
+        return Done()
+
+    monkeypatch.setattr("subprocess.run", run)
+    return commands
+
+
 def test_runs_are_listed_the_newest_first_with_what_became_of_their_rows(
     page_of: PageOf, site: Path
 ) -> None:
@@ -39,24 +60,14 @@ def test_runs_are_listed_the_newest_first_with_what_became_of_their_rows(
 
 
 def test_a_stage_is_run_again_only_when_confirmed_and_by_the_command_line(
-    page_of: PageOf, site: Path, monkeypatch: pytest.MonkeyPatch
+    page_of: PageOf, site: Path, ran: list[list[str]]
 ) -> None:
-    ran: list[list[str]] = []
-
-    class Done:
-        returncode, stdout, stderr = 0, "label: nothing changed", ""
-
-    def run(words: list[str], **options: object) -> Done:
-        ran.append(words)
-        return Done()
-
-    monkeypatch.setattr("subprocess.run", run)
     page = page_of("runs", site)
     assert page.button("run").disabled
     page.selectbox("stage").select("label").run()
-    page.checkbox("sure").check().run()
+    confirm(page)
     page.button("run").click().run()
-    assert [words[3:] for words in ran] == [["label", "--config", str(site)]]
+    assert ran == [["label", "--config", str(site)]]
     assert "nothing changed" in page.code[-1].value
 
 
@@ -119,6 +130,29 @@ def test_quarantine_tells_rule_and_place_of_what_was_refused(page_of: PageOf, si
     counts, rows = page.dataframe[-2].value, page.dataframe[-1].value
     assert list(counts["rows"]) == [1]
     assert list(rows["key"]) == ["E3"]
+
+
+def test_a_refused_row_is_released_or_discarded_when_confirmed_and_by_the_command_line(
+    page_of: PageOf, site: Path, ran: list[list[str]]
+) -> None:
+    page = page_of("quarantine", site)
+    assert page.button("quarantine").disabled
+    confirm(page)
+    page.button("quarantine").click().run()
+    page.radio("what").set_value("Discard").run()
+    assert page.button("quarantine").disabled  # what was confirmed was another command
+    [row] = page.multiselect("chosen").options
+    page.multiselect("chosen").select(row).run()
+    confirm(page)
+    page.button("quarantine").click().run()
+    settings = ["--config", str(site)]
+    rule = page.selectbox("rule").value[1]
+    of_rule = ["--table", "reports", "--rule", rule]
+    row_id = row.rpartition("(")[2].rstrip(")")
+    assert ran == [
+        ["quarantine", "release", *of_rule, "--yes", *settings],
+        ["quarantine", "discard", row_id, "--yes", *settings],
+    ]
 
 
 @pytest.mark.parametrize(
