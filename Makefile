@@ -48,10 +48,17 @@ licences: $(READY)
 
 # Known vulnerabilities of the locked packages, asked of pypi.org (needs internet). pip-audit is no
 # part of RadSim and gets an environment of its own. Fails where a package could not be asked after.
+# Without internet: make audit ADVISORIES=all.zip, a copy of OSV's advisories (tools/offline_audit.py).
+ADVISORIES ?=
+ifneq ($(ADVISORIES),)
+audit: $(READY)
+	$(BIN)/python tools/offline_audit.py $(ADVISORIES)
+else
 audit:
 	$(PYTHON) -m venv $(VENV)/audit
 	$(VENV)/audit/bin/python -m pip install --quiet 'pip-audit>=2.10,<3'
 	$(VENV)/audit/bin/pip-audit --strict --no-deps --disable-pip -r requirements.lock
+endif
 
 # Collects a wheel of every package of the lock, the project's build tools among them, for a machine
 # of the same system and Python without internet (about 4 GB). The folder appears when it is whole.

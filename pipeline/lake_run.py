@@ -223,6 +223,10 @@ class Run:
         if (ledger.version() if ledger else None) != before:
             raise overtaken(self.lake)
 
+    def tell(self, line: str) -> None:
+        """Add a line to the notes of the run's summary, once."""
+        self._notes = tuple(dict.fromkeys((*self._notes, line)))
+
     def note(self, **told: Any) -> None:
         """Tell the ledger of a change that is no table's, such as releases withdrawn."""
         self.parameters |= told

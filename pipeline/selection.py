@@ -217,6 +217,11 @@ def exams_selected(
             "none of the reports tells its time, so no dates can be selected; name the column of "
             "the source with [reports] exam_time and ingest again"
         )
+    if times.null_count:
+        run.tell(
+            f"left out: {times.null_count:,} exams whose report tells no time, so that they are in "
+            "no range of dates"
+        )
     if selection.since is not None:
         reports = reports.filter(pc.greater_equal(times, _midnight(selection.since, times.type)))
         times = reports["exam_time"]

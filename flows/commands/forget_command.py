@@ -32,17 +32,20 @@ def forget(
     """Remove a patient from every table, old version and cache; withdraw their releases."""
     request = settings_request(config, lake, assignments)
     settings = request.load()
+    from flows.forgotten_runs import forget_in_runs
     from pipeline.forget import forget as forget_patient
     from pipeline.forget import traces_in_lake
+    from pipeline.lake import Lake
 
+    found = traces_in_lake(settings, names)
     if not yes:
-        found = traces_in_lake(settings, names)
         typer.confirm(
             f"Forget {len(found.exams):,} exams and {len(found.images):,} images of this patient, "
             "and withdraw the manifests that hold them? This cannot be undone.",
             abort=True,
         )
     # The ids are not repeated: what a terminal shows may end in a log.
+    forget_in_runs(Lake.of(settings).state_folder, found.exams)
     again = ["radsim", "forget", "PATIENT", *request.arguments()]
     with resumed_by(again), StageDisplay() as display:
         display.show(forget_patient(settings, names))

@@ -86,6 +86,8 @@ def test_a_range_of_dates_holds_both_its_days(timed: Any) -> None:
     assert set(labelled_by(timed)) == {"E1", "E2", "E3"}
     both = label(settings, selection=Selection(since=first, until=second))
     assert (both.counts["in"], both.counts["unchanged"]) == (3, 3)
+    (untimed,) = [note for note in both.notes if note.startswith("left out: ")]
+    assert untimed.startswith("left out: 1 exams whose report tells no time")
     assert label(settings, selection=Selection(since=date(2025, 1, 1))).counts["in"] == 0
     assert state(settings, "label") == "1 reports are new, changed or gone"
 
