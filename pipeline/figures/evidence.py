@@ -15,6 +15,8 @@ from pipeline.figures.class_states import state_of_class
 from pipeline.figures.lake_queries import LakeQueries
 from pipeline.labelling import site_vocabulary
 
+_ASSERTION_OF = {"positive": "present", "uncertain": "uncertain", "negative": "absent"}
+_MOST_QUOTED = 4
 STATES = {"positive": "= 1", "uncertain": "= -1", "negative": "= 0", "not mentioned": "is null"}
 
 
@@ -140,6 +142,34 @@ def exam_evidence(
     }
     labelling = Labelling(sections, tuple(Mention(**row) for row in mentions), states, known)
     return ExamEvidence(exam, labelling, class_reasons(labelling, scheme) if labels else [])
+
+
+def deciding_words(labelling: Labelling, scheme: Scheme, reason: ClassReason) -> str:
+    """Return the words of the report that gave a class its state, empty where none did.
+
+    Each is quoted as ``cue: mention``, the cue that gave its assertion first; where the lake keeps
+    no text, findings and cues stand in.
+    """
+    if reason.label_class == scheme.normal_class:
+        findings, assertions = set(scheme.abnormal), {"present", "uncertain"}
+    else:
+        findings, assertions = (
+            set(scheme.findings(reason.label_class)),
+            {_ASSERTION_OF[reason.state]},
+        )
+    if reason.label_class == scheme.normal_class and reason.state == "positive":
+        return ""
+    quotes = []
+    for mention in labelling.mentions:
+        if mention.finding not in findings or mention.assertion not in assertions:
+            continue
+        text = labelling.sections[mention.section_no][1]
+        said = " ".join(text[mention.start : mention.end].split()) or mention.finding
+        cue = " ".join(mention.cue.split()) if mention.cue else ""
+        quotes.append(f"«{cue}»: «{said}»" if cue else f"«{said}»")
+    distinct = list(dict.fromkeys(quotes))
+    more = [f"and {len(distinct) - _MOST_QUOTED} more"] if len(distinct) > _MOST_QUOTED else []
+    return ", ".join([*distinct[:_MOST_QUOTED], *more])
 
 
 def frequent_cues(queries: LakeQueries, most: int = 200) -> list[str]:

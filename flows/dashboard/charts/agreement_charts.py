@@ -3,14 +3,15 @@
 import altair as alt
 import pandas as pd
 
-from flows.dashboard.charts.figure import Figure, nothing
-from flows.dashboard.palette import ACCENT, FLAG
+from flows.dashboard.charts.figure import Figure, counted, nothing
+from flows.dashboard.palette import ACCENT, ASSERTIONS, FLAG, STATES
 from pipeline.figures.label_agreement import NAMES, AgreementFigures
 from pipeline.figures.vocabulary_change import VocabularyChange
 
 _EVERY = alt.Axis(labelOverlap=False, labelLimit=220)  # no class without its name
 _CLASS_HEIGHT = 28  # pixels
-_PAIR = [ACCENT, FLAG]
+_DOUBT = [STATES["uncertain"], ASSERTIONS["historical"]]
+_MEASURES = [ACCENT, FLAG]
 
 
 def doubt_chart(rates: pd.DataFrame) -> Figure:
@@ -23,9 +24,11 @@ def doubt_chart(rates: pd.DataFrame) -> Figure:
         title,
         "Uncertain: of the exams whose report speaks of the class, the share left uncertain. "
         "Conflict: of those that assert it, the share whose mentions say both present and absent. "
-        f"Lines are 95 % intervals (Wilson); at most {int(rates['exams'].max()):,} exams a class, "
-        "each n stands in the numbers.",
-        _dots(rates, "rate", ["uncertain", "conflict"], "share", "share of exams", "%", order),
+        f"Lines are 95 % intervals (Wilson); at most "
+        f"{counted(int(rates['exams'].max()), 'exam')} a class, each n stands in the numbers.",
+        _dots(
+            rates, "rate", ["uncertain", "conflict"], "share", "share of exams", "%", order, _DOUBT
+        ),
         rates,
     )
 
@@ -40,9 +43,9 @@ def agreement_chart(found: AgreementFigures) -> Figure:
     return Figure(
         title,
         f"1 is full agreement; κ is 0 where agreement is that of chance. {found.told} Up to "
-        f"{int(rows['exams'].max()):,} exams a class; lines are 95 % intervals (bootstrap): few "
-        "positives make them long.",
-        _dots(rows, "measure", ["F1", "κ"], "value", "F1, κ", ".2f", order),
+        f"{counted(int(rows['exams'].max()), 'exam')} a class; lines are 95 % intervals "
+        "(bootstrap): few positives make them long.",
+        _dots(rows, "measure", ["F1", "κ"], "value", "F1, κ", ".2f", order, _MEASURES),
         rows,
     )
 
@@ -56,7 +59,8 @@ def confusion_chart(found: AgreementFigures, label_class: str) -> Figure:
         return nothing(title, "No exam of this class is on both sides.")
     return Figure(
         title,
-        f"{exams:,} exams. On the diagonal both say the same; every other cell is a disagreement.",
+        f"{counted(exams, 'exam')}. On the diagonal both say the same; every other cell "
+        "is a disagreement.",
         _square(rows, "other", "labels", found.name, "labels"),
         rows,
     )
@@ -75,14 +79,15 @@ def vocabulary_chart(change: VocabularyChange | str, label_class: str | None = N
         rows = change.confusion[change.confusion["class"] == label_class]
         return Figure(
             f"{label_class}: exams by state before and after the change of the vocabulary",
-            f"{int(rows['exams'].sum()):,} exams. {told}; what did not change is on the diagonal.",
+            f"{counted(int(rows['exams'].sum()), 'exam')}. {told}; what did not change "
+            "is on the diagonal.",
             _square(rows, "before", "after", "before", "after"),
             rows,
         )
     changed = change.changed()
     exams = int(changed["exams"].max())
     if not changed["changed"].any():
-        return nothing(title, f"{told}: no state of {exams:,} exams changed.")
+        return nothing(title, f"{told}: no state of {counted(exams, 'exam')} changed.")
     bars = (
         alt.Chart(changed)
         .mark_bar(color=ACCENT)
@@ -95,8 +100,8 @@ def vocabulary_chart(change: VocabularyChange | str, label_class: str | None = N
     )
     return Figure(
         title,
-        f"{told}, over the {exams:,} exams that both have. A long bar is a class that the edit "
-        "moved; `radsim diff` shows the sentences.",
+        f"{told}, over {counted(exams, 'exam')} that both have. A long bar is a class that the "
+        "edit moved; `radsim diff` shows the sentences.",
         bars,
         changed,
     )
@@ -115,6 +120,7 @@ def _dots(
     unit: str,
     numbers: str,
     order: list[str],
+    colours: list[str],
 ) -> alt.LayerChart:
     """Return a dot with its interval for each class and kind, one below the other."""
     base = alt.Chart(rows).encode(
@@ -122,7 +128,7 @@ def _dots(
         yOffset=alt.YOffset(f"{kind}:N", sort=kinds),
         color=alt.Color(
             f"{kind}:N",
-            scale=alt.Scale(domain=kinds, range=_PAIR),
+            scale=alt.Scale(domain=kinds, range=colours),
             legend=alt.Legend(orient="top", title=None),
         ),
     )

@@ -34,3 +34,8 @@ class Figure:
 def nothing(title: str, why: str) -> Figure:
     """Return a figure without a chart, which says why there is none."""
     return Figure(title, why, None, pd.DataFrame())
+
+
+def counted(number: int, one: str) -> str:
+    """Return a number with what it counts, in the singular for one: ``1 exam``, ``2,000 exams``."""
+    return f"{number:,} {one}" if number == 1 else f"{number:,} {one}s"

@@ -3,7 +3,7 @@
 import altair as alt
 import pandas as pd
 
-from flows.dashboard.charts.figure import Figure, nothing
+from flows.dashboard.charts.figure import Figure, counted, nothing
 from flows.dashboard.palette import ACCENT, FLAG, STATES
 
 _NO_LABELS = "The lake has no labels yet: run `radsim label`, or give a label file."
@@ -34,8 +34,8 @@ def prevalence_chart(shares: pd.DataFrame) -> Figure:
     )
     return Figure(
         title,
-        f"A dot is the share of {_most(shares):,} exams with the class positive; the line through "
-        "it is its 95 % interval (Wilson).",
+        f"A dot is the share of {counted(_most(shares), 'exam')} with the class positive; the line "
+        "through it is its 95 % interval (Wilson).",
         (bars + points).properties(height=_height(order)),
         shares,
     )
@@ -68,8 +68,8 @@ def states_chart(shares: pd.DataFrame) -> Figure:
     )
     return Figure(
         title,
-        f"Each bar is all {_most(shares):,} exams. Orange is what reports leave uncertain, grey "
-        "what they do not speak of.",
+        f"Each bar is the whole of {counted(_most(shares), 'exam')}. Orange is what reports leave "
+        "uncertain, grey what they do not speak of.",
         chart,
         long.drop(columns="place"),
     )
@@ -83,7 +83,7 @@ def months_chart(by_month: pd.DataFrame, label_class: str, without_time: int) ->
         return nothing(
             title, "No labelled exam has a time: name its column in [reports] exam_time."
         )
-    x = alt.X("month:T", title="month of the exam")
+    x = alt.X("month:T", title="month of the exam", axis=alt.Axis(format="%b %Y"))
     share = alt.Axis(format="%")
     band = (
         alt.Chart(rows)
@@ -109,11 +109,11 @@ def months_chart(by_month: pd.DataFrame, label_class: str, without_time: int) ->
             ],
         )
     )
-    left_out = f" {without_time:,} exams without a time are left out." if without_time else ""
+    left_out = f" {counted(without_time, 'exam')} without a time left out." if without_time else ""
     return Figure(
         title,
-        f"{rows['exams'].sum():,} exams. The band is the 95 % interval of the share positive: "
-        f"months whose bands lie apart differ by more than chance.{left_out}",
+        f"{counted(int(rows['exams'].sum()), 'exam')}. The band is the 95 % interval of the "
+        f"share positive: months whose bands lie apart differ by more than chance.{left_out}",
         (band + lines).properties(height=260),
         rows,
     )
@@ -168,8 +168,9 @@ def drift_chart(drift: pd.DataFrame) -> Figure:
     flagged = ", ".join(drift[drift["drifted"]]["class"]) or "none"
     return Figure(
         title,
-        f"{first['batch_exams']:,} new exams against {first['reference_exams']:,} of the reference "
-        f"window, with 95 % intervals. Flagged: {flagged}.",
+        f"{counted(int(first['batch_exams']), 'new exam')} against "
+        f"{first['reference_exams']:,} of the reference window, with 95 % intervals. "
+        f"Flagged: {flagged}.",
         (rules + points + flags if len(flagged_rows) else rules + points).properties(
             height=_height(order)
         ),
@@ -212,7 +213,7 @@ def cooccurrence_chart(pairs: pd.DataFrame) -> Figure:
     return Figure(
         title,
         "Of the exams with either class, the share with both; classes that go together stand side "
-        f"by side. {int(pairs['exams'].sum() // 2):,} pairs of positive classes in all.",
+        f"by side. {counted(int(pairs['exams'].sum() // 2), 'pair')} of positive classes in all.",
         chart,
         pairs,
     )

@@ -3,7 +3,7 @@
 import altair as alt
 import pandas as pd
 
-from flows.dashboard.charts.figure import Figure, nothing
+from flows.dashboard.charts.figure import Figure, counted, nothing
 from flows.dashboard.palette import ACCENT
 
 
@@ -29,8 +29,9 @@ def refused_chart(counts: pd.DataFrame) -> Figure:
     )
     return Figure(
         title,
-        f"{counts['rows'].sum():,} rows wait here with their reason; the size of a dot is the "
-        "number of rows. A rule that begins on one day points to a change of that source.",
+        f"Waiting here with their reason: {counted(int(counts['rows'].sum()), 'row')}; the size "
+        "of a dot is the number of rows. A rule that begins on one day points to a "
+        "change of that source.",
         chart,
         summed,
     )

@@ -1,6 +1,6 @@
 """Runs as rows and charts: how long stages took, and what became of the rows that came in."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import altair as alt
 import pandas as pd
@@ -48,7 +48,7 @@ def run_rows(runs: Sequence[FinishedRun]) -> pd.DataFrame:
                 "when": run.at,
                 "stage": run.stage,
                 "in": run.counts.get("in"),
-                "kept": run.counts.get("kept"),
+                "kept": _kept(run.counts),
                 "quarantined": run.counts.get("quarantined"),
                 "unchanged": run.counts.get("unchanged"),
                 "seconds": round(run.seconds, 1),
@@ -60,6 +60,13 @@ def run_rows(runs: Sequence[FinishedRun]) -> pd.DataFrame:
             for run in reversed(runs)
         ]
     ).astype(dict.fromkeys(("in", "kept", "quarantined", "unchanged"), "Int64"))
+
+
+def _kept(counts: Mapping[str, int]) -> int | None:
+    """Return the rows that came in and are neither quarantined nor unchanged."""
+    if "in" not in counts:
+        return None
+    return counts["in"] - counts.get("quarantined", 0) - counts.get("unchanged", 0)
 
 
 def _versions(versions: dict[str, int]) -> str:

@@ -14,6 +14,7 @@ from pipeline.figures.evidence import (
     STATES,
     ExamEvidence,
     Sought,
+    deciding_words,
     exam_evidence,
     find_exams,
     pixels_of_exam,
@@ -32,6 +33,10 @@ _ADDRESSED = ("class", "state", "since", "until")
 def page() -> None:
     """Show the page."""
     st.title("Evidence")
+    st.caption(
+        "Why an exam has its labels: give its id, or look for a class and state; the reason of "
+        "each label stands under the report, with the words that gave it."
+    )
     chosen, asked = settings(), queries()
     if not asked.has("reports"):
         st.info("The lake has no reports yet: run `radsim ingest`.")
@@ -57,7 +62,7 @@ def page() -> None:
     text, picture = st.columns([3, 2])
     with text:
         _report(evidence)
-        _reasons(evidence)
+        _reasons(evidence, scheme)
     with picture:
         _radiographs(asked, chosen, exam_id)
 
@@ -76,7 +81,7 @@ def _sought(asked: LakeQueries, scheme: Scheme, chosen: Settings) -> Sought:
     days = second[1].date_input("Days of the exam", value=[], key="days")
     text = second[2].text_input("Words in the report", key="text")
     site = second[3].text_input("Site", key="site")
-    exam = second[4].text_input("Exam", key="exam-id", help="As your source writes it.")
+    exam = second[4].text_input("Exam's id", key="exam-id", help="As your source writes it.")
     known = Pseudonymiser.of(chosen)
     since, until = _range(days)
     return Sought(
@@ -141,15 +146,23 @@ def _report(evidence: ExamEvidence) -> None:
     st.html(f'<div class="report">{"".join(parts)}</div>')
 
 
-def _reasons(evidence: ExamEvidence) -> None:
+def _reasons(evidence: ExamEvidence, scheme: Scheme) -> None:
     st.subheader("Labels and their reasons")
     if not evidence.reasons:
         st.info("This exam is not labelled yet: run `radsim label`.")
         return
     st.dataframe(
-        pd.DataFrame(evidence.reasons, columns=["class", "state", "because of"]), hide_index=True
+        pd.DataFrame(evidence.reasons, columns=["class", "state", "because of"]).assign(
+            words=[
+                deciding_words(evidence.labelling, scheme, reason) for reason in evidence.reasons
+            ]
+        ),
+        hide_index=True,
     )
-    st.caption("A class takes its state from the findings named; findings from the marked words.")
+    st.caption(
+        "A class takes its state from the findings named, and a finding from the words marked in "
+        "the report: the cue before the colon («possible», «no») gave the assertion."
+    )
     if evidence.labelling.mentions:
         with st.expander(f"{len(evidence.labelling.mentions)} mentions"):
             rows = pd.DataFrame(evidence.labelling.mentions)

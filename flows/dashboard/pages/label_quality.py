@@ -37,6 +37,7 @@ from pipeline.settings import Settings
 def page() -> None:
     """Show the page."""
     st.title("Label quality")
+    st.caption("Which classes drifted, how sure the labels are, and what they agree with.")
     chosen = settings()
     names = scheme_names()
     own = chosen.manifest.scheme
@@ -50,11 +51,8 @@ def page() -> None:
     shares = shares_by_class(months)
     drift = last_drift(asked, scheme.name)
     _drifted(drift, days_of_batch(asked, drift, chosen.drift))
-    left, right = st.columns(2)
-    with left:
-        show(prevalence_chart(shares), "prevalence")
-    with right:
-        show(states_chart(shares), "states")
+    show(prevalence_chart(shares), "prevalence")
+    show(states_chart(shares), "states")
     if not shares.empty:
         flagged = list(drift[drift["drifted"]]["class"]) if len(drift) else []
         classes = list(shares["class"])

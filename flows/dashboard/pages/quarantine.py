@@ -21,6 +21,7 @@ _ID_LENGTH = 10  # characters of a row's id by which commands name it
 def page() -> None:
     """Show the page."""
     st.title("Quarantine")
+    st.caption("Rows that could not be used, by the rule that refused them; none is lost.")
     asked = queries()
     counts = quarantine_counts(asked)
     show(refused_chart(counts), "refused")

@@ -18,6 +18,10 @@ SHOWN = 200
 def page() -> None:
     """Show the page."""
     st.title("Runs")
+    st.caption(
+        "What ran, and what became of the rows that came in. Which class drifted stands on page "
+        "**Label quality**, why an exam has its labels on page **Evidence**."
+    )
     lake = queries().lake
     runs = finished_runs(lake, last=SHOWN)
     if not runs:

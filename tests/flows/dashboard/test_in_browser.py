@@ -56,7 +56,7 @@ def test_each_page_is_reached_by_its_name_and_asks_this_machine_alone(
         ("Runs", "The last 4 runs that changed the lake"),
         ("Label quality", "share of 5 exams with the class positive"),
         ("Evidence", "Labels and their reasons"),
-        ("Quarantine", "1 rows wait here with their reason"),
+        ("Quarantine", "Waiting here with their reason: 1 row;"),
     ]:
         page.get_by_test_id("stSidebarNav").get_by_text(name, exact=True).click()
         page.get_by_role("heading", name=name, level=1).wait_for(timeout=SECONDS)
@@ -72,6 +72,36 @@ def test_markup_in_a_report_is_shown_and_not_run(page: "Page", address: str) -> 
     assert page.title() != "run"
     marked = page.locator(".mention", has_text="pneumonia").first
     assert marked.get_attribute("title") == "pneumonia: uncertain"
+
+
+def test_a_first_time_user_finds_why_an_exam_is_labelled_uncertain_pneumonia(
+    page: "Page", address: str
+) -> None:
+    page.goto(address)
+    # The first page names where to look.
+    page.get_by_text("why an exam has its labels").first.wait_for(timeout=SECONDS)
+    page.get_by_test_id("stSidebarNav").get_by_text("Evidence", exact=True).click()
+    page.get_by_role("textbox", name="Exam's id").fill("E1")
+    page.keyboard.press("Enter")
+    page.get_by_text("Exams found: 1").wait_for(timeout=SECONDS)
+    marked = page.locator(".mention", has_text="pneumonia").first
+    assert marked.get_attribute("title") == "pneumonia: uncertain"
+    assert page.locator(".cue", has_text="possible").count() >= 1
+    page.get_by_text("with the words that gave it").wait_for(timeout=SECONDS)
+
+
+def test_a_first_time_user_finds_which_class_drifted_and_the_way_to_its_reports(
+    page: "Page", address: str
+) -> None:
+    page.goto(address)
+    page.get_by_text("Which class drifted").first.wait_for(timeout=SECONDS)
+    page.get_by_test_id("stSidebarNav").get_by_text("Label quality", exact=True).click()
+    page.get_by_text("Drifted at the last measurement").wait_for(timeout=SECONDS)
+    page.get_by_text("20.0% before, 60.0% now").wait_for(timeout=SECONDS)
+    link = page.get_by_role("link", name="show its reports")
+    shown = urlsplit(str(link.evaluate("link => link.href")))
+    assert shown._replace(query="").geturl() == f"{address}/evidence"
+    assert "class=Pneumonia" in shown.query
 
 
 def test_the_archived_page_draws_its_charts_with_nothing_but_itself(

@@ -49,7 +49,7 @@ def test_runs_are_listed_the_newest_first_with_what_became_of_their_rows(
     rows = page.dataframe[0].value
     assert list(rows["stage"]) == ["drift", "drift", "label", "ingest"]
     ingest = rows.iloc[3]
-    assert (ingest["in"], ingest["quarantined"]) == (6, 1)
+    assert (ingest["in"], ingest["kept"], ingest["quarantined"]) == (6, 5, 1)
     assert "The last 4 runs" in words(page)
     contracts = page.dataframe[2].value
     of_reports = contracts[contracts["table"] == "reports"].iloc[0]
@@ -119,14 +119,18 @@ def test_evidence_shows_why_an_exam_is_labelled_as_it_is(page_of: PageOf, site: 
     assert page.selectbox("exam").options == ["E1 · 2026-01-05 · North", "E6 · no time · South"]
     page.selectbox("exam").select("E1").run()
     reasons = page.dataframe[0].value.set_index("class")
-    assert tuple(reasons.loc["Pneumonia"]) == ("uncertain", "pneumonia")
+    assert tuple(reasons.loc["Pneumonia"]) == (
+        "uncertain",
+        "pneumonia",
+        "«possible»: «pneumonia»",
+    )
     page.text_input("text").set_value("no such words").run()
     assert "No report has all of this" in words(page)
 
 
 def test_quarantine_tells_rule_and_place_of_what_was_refused(page_of: PageOf, site: Path) -> None:
     page = page_of("quarantine", site)
-    assert "1 rows wait here" in words(page)
+    assert "Waiting here with their reason: 1 row;" in words(page)
     counts, rows = page.dataframe[-2].value, page.dataframe[-1].value
     assert list(counts["rows"]) == [1]
     assert list(rows["key"]) == ["E3"]
