@@ -21,6 +21,8 @@ ENVIRONMENT = {
     "STREAMLIT_SERVER_FILE_WATCHER_TYPE": "none",
     "STREAMLIT_BROWSER_SERVER_ADDRESS": HOST,
     "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
+    # Addresses fill in fields that have an empty default; it is only warned of.
+    "STREAMLIT_GLOBAL_DISABLE_WIDGET_STATE_DUPLICATION_WARNING": "true",
     # A traceback may show what it worked on.
     "STREAMLIT_CLIENT_SHOW_ERROR_DETAILS": "none",
     "STREAMLIT_CLIENT_TOOLBAR_MODE": "minimal",

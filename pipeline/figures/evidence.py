@@ -150,18 +150,10 @@ def deciding_words(labelling: Labelling, scheme: Scheme, reason: ClassReason) ->
     Each is quoted as ``cue: mention``, the cue that gave its assertion first; where the lake keeps
     no text, findings and cues stand in.
     """
-    if reason.label_class == scheme.normal_class:
-        findings, assertions = set(scheme.abnormal), {"present", "uncertain"}
-    else:
-        findings, assertions = (
-            set(scheme.findings(reason.label_class)),
-            {_ASSERTION_OF[reason.state]},
-        )
-    if reason.label_class == scheme.normal_class and reason.state == "positive":
-        return ""
+    wanted = _deciding(labelling, scheme, reason)
     quotes = []
     for mention in labelling.mentions:
-        if mention.finding not in findings or mention.assertion not in assertions:
+        if (mention.finding, mention.assertion) not in wanted:
             continue
         text = labelling.sections[mention.section_no][1]
         said = " ".join(text[mention.start : mention.end].split()) or mention.finding
@@ -170,6 +162,19 @@ def deciding_words(labelling: Labelling, scheme: Scheme, reason: ClassReason) ->
     distinct = list(dict.fromkeys(quotes))
     more = [f"and {len(distinct) - _MOST_QUOTED} more"] if len(distinct) > _MOST_QUOTED else []
     return ", ".join([*distinct[:_MOST_QUOTED], *more])
+
+
+def _deciding(labelling: Labelling, scheme: Scheme, reason: ClassReason) -> set[tuple[str, str]]:
+    """Return the findings and assertions that can give a class its state."""
+    if reason.label_class == scheme.normal_class:
+        states = () if reason.state == "positive" else ("present", "uncertain")
+        return {(finding, state) for finding in scheme.abnormal for state in states}
+    members = set(scheme.findings(reason.label_class))
+    wanted = {(finding, _ASSERTION_OF[reason.state]) for finding in members}
+    if reason.state == "negative":
+        known = labelling.vocabulary.findings
+        wanted |= {(other.id, "present") for other in known if members & set(other.excludes)}
+    return wanted
 
 
 def frequent_cues(queries: LakeQueries, most: int = 200) -> list[str]:

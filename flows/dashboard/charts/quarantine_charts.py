@@ -16,16 +16,19 @@ def refused_chart(counts: pd.DataFrame) -> Figure:
     rows["day"] = pd.to_datetime(rows["day"])
     summed = rows.groupby(["refused", "day"], as_index=False)["rows"].sum()
     order = list(summed.groupby("refused")["rows"].sum().sort_values(ascending=False).index)
+    # The legend names sizes that occur; of its own accord it would name parts of a row.
+    sizes = sorted({int(summed["rows"].min()), int(summed["rows"].max())})
+    legend = alt.Legend(title="rows", orient="top", format=",", values=sizes)
     chart = (
         alt.Chart(summed)
         .mark_circle(color=ACCENT, opacity=0.8)
         .encode(
             x=alt.X("yearmonthdate(day):T", title="day (UTC)"),
             y=alt.Y("refused:N", sort=order, title=None, axis=alt.Axis(labelLimit=360)),
-            size=alt.Size("rows:Q", legend=alt.Legend(title="rows")),
+            size=alt.Size("rows:Q", scale=alt.Scale(domainMin=0), legend=legend),
             tooltip=["refused", alt.Tooltip("day:T"), alt.Tooltip("rows:Q", format=",")],
         )
-        .properties(height=40 + 26 * len(order))
+        .properties(height=140 + 26 * len(order))
     )
     return Figure(
         title,

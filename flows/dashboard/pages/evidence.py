@@ -62,26 +62,27 @@ def page() -> None:
     text, picture = st.columns([3, 2])
     with text:
         _report(evidence)
-        _reasons(evidence, scheme)
     with picture:
         _radiographs(asked, chosen, exam_id)
+    _reasons(evidence, scheme)
 
 
 def _sought(asked: LakeQueries, scheme: Scheme, chosen: Settings) -> Sought:
     """Ask what to look for; an address such as that of a drifted class fills it in."""
     _fill_from_address(scheme)
-    first = st.columns(4)
-    label_class = first[0].selectbox("Class", [ANY, *scheme.classes], key="class")
-    state = first[1].selectbox("State", [ANY, *STATES], key="state")
-    assertion = first[2].selectbox("Assertion of a mention", [ANY, *ASSERTIONS], key="assertion")
-    cue = first[3].selectbox("Cue", [ANY, *cues(asked)], key="cue")
-    second = st.columns(5)
     kinds = sorted({"body", *site_vocabulary(chosen.label.vocabulary).headings.values()})
-    section = second[0].selectbox("Section of the mention", [ANY, *kinds], key="section")
-    days = second[1].date_input("Days of the exam", value=[], key="days")
-    text = second[2].text_input("Words in the report", key="text")
-    site = second[3].text_input("Site", key="site")
-    exam = second[4].text_input("Exam's id", key="exam-id", help="As your source writes it.")
+    of_labels, of_report, of_mention = st.columns(3), st.columns(3), st.columns(3)
+    label_class = of_labels[0].selectbox("Class", [ANY, *scheme.classes], key="class")
+    state = of_labels[1].selectbox("State", [ANY, *STATES], key="state")
+    exam = of_labels[2].text_input("Exam's id", key="exam-id", help="As your source writes it.")
+    text = of_report[0].text_input("Words in the report", key="text")
+    days = of_report[1].date_input("Days of the exam", value=[], key="days")
+    site = of_report[2].text_input("Site", key="site")
+    assertion = of_mention[0].selectbox(
+        "Assertion of a mention", [ANY, *ASSERTIONS], key="assertion"
+    )
+    cue = of_mention[1].selectbox("Cue of the mention", [ANY, *cues(asked)], key="cue")
+    section = of_mention[2].selectbox("Section of the mention", [ANY, *kinds], key="section")
     known = Pseudonymiser.of(chosen)
     since, until = _range(days)
     return Sought(
@@ -151,14 +152,16 @@ def _reasons(evidence: ExamEvidence, scheme: Scheme) -> None:
     if not evidence.reasons:
         st.info("This exam is not labelled yet: run `radsim label`.")
         return
-    st.dataframe(
-        pd.DataFrame(evidence.reasons, columns=["class", "state", "because of"]).assign(
-            words=[
-                deciding_words(evidence.labelling, scheme, reason) for reason in evidence.reasons
-            ]
-        ),
-        hide_index=True,
-    )
+    rows = [
+        {
+            "class": reason.label_class,
+            "state": reason.state,
+            "words": deciding_words(evidence.labelling, scheme, reason),
+            "because of": reason.reason,
+        }
+        for reason in evidence.reasons
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True)
     st.caption(
         "A class takes its state from the findings named, and a finding from the words marked in "
         "the report: the cue before the colon («possible», «no») gave the assertion."

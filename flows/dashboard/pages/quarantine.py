@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from flows.dashboard.charts.figure import counted
 from flows.dashboard.charts.quarantine_charts import refused_chart
 from flows.dashboard.command_run import offer_command
 from flows.dashboard.session import queries
@@ -69,5 +70,5 @@ def _rows(asked: LakeQueries, counts: pd.DataFrame) -> None:
         ["quarantine", what.lower(), *named, "--yes"],
         "quarantine",
         button=what,
-        sure=f"Yes, {what.lower()} {len(chosen) or of_rule:,} rows now",
+        sure=f"Yes, {what.lower()} {counted(len(chosen) or of_rule, 'row')} now",
     )

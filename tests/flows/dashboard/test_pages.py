@@ -121,9 +121,10 @@ def test_evidence_shows_why_an_exam_is_labelled_as_it_is(page_of: PageOf, site: 
     reasons = page.dataframe[0].value.set_index("class")
     assert tuple(reasons.loc["Pneumonia"]) == (
         "uncertain",
-        "pneumonia",
         "«possible»: «pneumonia»",
+        "pneumonia",
     )
+    assert reasons.loc["Cardiomegaly", "words"] == "«Heart size normal»"
     page.text_input("text").set_value("no such words").run()
     assert "No report has all of this" in words(page)
 
