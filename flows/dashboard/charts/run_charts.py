@@ -63,10 +63,11 @@ def run_rows(runs: Sequence[FinishedRun]) -> pd.DataFrame:
 
 
 def _kept(counts: Mapping[str, int]) -> int | None:
-    """Return the rows that came in and are neither quarantined nor unchanged."""
+    """Return the rows that came in and are neither quarantined, unchanged nor without a partner."""
     if "in" not in counts:
         return None
-    return counts["in"] - counts.get("quarantined", 0) - counts.get("unchanged", 0)
+    others = ("quarantined", "unchanged", "unlinked")
+    return counts["in"] - sum(counts.get(name, 0) for name in others)
 
 
 def _versions(versions: dict[str, int]) -> str:

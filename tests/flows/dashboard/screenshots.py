@@ -24,8 +24,9 @@ from tests.flows.dashboard import chromium
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-PAGES = {"runs": "", "label-quality": "label-quality"}
-PAGES_WITH_TEXT = {"evidence": "evidence"}
+WIDTH, HEIGHT = 1280, 1150  # pixels
+PAGES = {"runs": ("", HEIGHT), "label-quality": ("label-quality", 3_400)}
+PAGES_WITH_TEXT = {"evidence": ("evidence", 1_300), "quarantine": ("quarantine", HEIGHT)}
 
 REPORTS = """\
 exam_id,patient_id,time,site,indication,comparison,findings,impression
@@ -33,6 +34,7 @@ A-1047,P-1,2026-11-03,North,"Cough and fever, evaluate for pneumonia.",None.,\
 "The heart is mildly enlarged. Moderate right pleural effusion, increased. Hazy opacity at the \
 left base may represent atelectasis or early pneumonia. No pneumothorax. Old healed rib fracture.",\
 "Right effusion. Possible left lower lobe pneumonia; recommend follow-up."
+A-1048,P-2,2026-11-02,North,,,,
 """
 CODES = ("Cardiomegaly/mild", "Pleural Effusion/right/moderate")
 SETTINGS = """\
@@ -47,7 +49,6 @@ text = ["indication", "comparison", "findings", "impression"]
 [images]
 path = "phantoms"
 """
-WIDTH, HEIGHT = 1280, 1150  # pixels
 DRAWN = 5_000  # milliseconds for charts to be drawn
 
 
@@ -63,11 +64,14 @@ def invented_lake(folder: Path) -> SettingsRequest:
     return SettingsRequest(config)
 
 
-def photograph_all(request: SettingsRequest, pages: dict[str, str], folder: Path) -> None:
-    """Save a picture of each page (name -> address) of the lake asked for."""
+def photograph_all(
+    request: SettingsRequest, pages: dict[str, tuple[str, int]], folder: Path
+) -> None:
+    """Save a picture of each page (name -> address and height) of the lake asked for."""
     with chromium.served(request) as address, chromium.browser() as browser:
-        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-        for name, path in pages.items():
+        page = browser.new_page()
+        for name, (path, height) in pages.items():
+            page.set_viewport_size({"width": WIDTH, "height": height})
             photograph(page, f"{address}/{path}", folder / f"{name}.png")
 
 
