@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from flows.command_line import app
 from pipeline.figures.lake_queries import LakeQueries
 from pipeline.figures.quarantine_counts import discarded_rows, quarantine_counts
+from pipeline.forget import forget
 from pipeline.lake import Lake
 from pipeline.local_account import local_account
 from pipeline.quarantine_decisions import discard, release
@@ -100,6 +101,8 @@ def test_a_discarded_row_is_on_record_and_never_open_again(tmp_path: Path) -> No
     assert lake.read("quarantine").num_rows == 1
     with pytest.raises(UserError, match="no open row"):
         chosen_rows(lake)
+    forget(settings, ["exam:E1"])
+    assert decided(settings, DISCARDED) == []
 
 
 def test_labels_cannot_be_released_where_no_text_is_kept(tmp_path: Path) -> None:

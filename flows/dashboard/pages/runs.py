@@ -30,7 +30,8 @@ def page() -> None:
         st.dataframe(run_rows(runs), hide_index=True, key="runs")
         st.caption(
             f"The last {len(runs):,} runs that changed the lake, the newest first; times are UTC. "
-            "Of the rows that came in, each was kept, quarantined or unchanged (or, in link, has no image)."
+            "Of the rows that came in, each was kept, quarantined or unchanged (or, in link, has "
+            "no image)."
         )
         show(durations_chart(runs), "durations")
         _contracts(runs)
