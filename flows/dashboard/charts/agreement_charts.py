@@ -59,8 +59,8 @@ def confusion_chart(found: AgreementFigures, label_class: str) -> Figure:
         return nothing(title, "No exam of this class is on both sides.")
     return Figure(
         title,
-        f"{counted(exams, 'exam')}. On the diagonal both say the same; every other cell "
-        "is a disagreement.",
+        f"{counted(exams, 'exam')}. On the diagonal both say the same. F1 and κ ask only "
+        "who is positive: negative beside not mentioned agrees in them.",
         _square(rows, "other", "labels", found.name, "labels"),
         rows,
     )
