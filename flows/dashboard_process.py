@@ -19,6 +19,8 @@ ENVIRONMENT = {
     "STREAMLIT_SERVER_ADDRESS": HOST,
     "STREAMLIT_SERVER_HEADLESS": "true",
     "STREAMLIT_SERVER_FILE_WATCHER_TYPE": "none",
+    # Megabytes of a radiograph that is asked about.
+    "STREAMLIT_SERVER_MAX_UPLOAD_SIZE": "100",
     "STREAMLIT_BROWSER_SERVER_ADDRESS": HOST,
     "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
     # Addresses fill in fields that have an empty default; it is only warned of.

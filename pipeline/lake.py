@@ -53,6 +53,8 @@ class Lake:
         self.root = str(root).rstrip("/")
         self.storage_options = storage_options or {}
         self.any_layout = any_layout
+        # Table «runs» as it was last read, and which table and version that was.
+        self._last_ledger: tuple[tuple[str, int], pa.Table] | None = None
         self.is_local = "://" not in self.root
         if not self.is_local:
             refuse_unknown_store(self.root)
@@ -157,8 +159,15 @@ class Lake:
         ledger = ledger or self.table_if_any("runs")
         if ledger is None:
             return schemas.RUNS.empty_table()
+        # A stage asks for the current versions dozens of times; the ledger rarely grows meanwhile.
+        state = (ledger.metadata().id, ledger.version())
+        known = self._last_ledger
+        if known is not None and known[0] == state:
+            return known[1]
         with self.reached("runs"):
-            return self._dataset("runs", ledger).to_table().cast(schemas.RUNS)
+            rows = self._dataset("runs", ledger).to_table().cast(schemas.RUNS)
+        self._last_ledger = (state, rows)
+        return rows
 
     def versions(self, ledger: "DeltaTable | None" = None) -> dict[str, int]:
         """Return the current version of each table and of the manifest.

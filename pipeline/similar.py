@@ -34,7 +34,7 @@ class SimilarExams:
     query
         What was asked about, in words.
     neighbours
-        A dict an exam, nearest first: rank, exam_id, image_id, distance (cosine), labels.
+        As of `Nearest`.
     sheet
         The contact sheet, if one was asked for.
     """
@@ -45,48 +45,136 @@ class SimilarExams:
     sheet: Path | None
 
 
+@dataclass(frozen=True)
+class Nearest:
+    """The exams nearest to one of a gallery, or to a radiograph from outside it.
+
+    Attributes
+    ----------
+    exam_id
+        The exam asked about; None for a file.
+    pixels
+        What was asked about, uint8 `(size, size)`.
+    labels
+        The positive classes of the exam asked about, empty for a file.
+    neighbours
+        A dict an exam, nearest first: rank, exam_id, image_id, distance (cosine), labels, row (of
+        its image in the gallery).
+    """
+
+    exam_id: str | None
+    pixels: np.ndarray
+    labels: list[str]
+    neighbours: list[dict[str, Any]]
+
+
 def similar(settings: Settings, what: str, k: int = 10, out: Path | None = None) -> SimilarExams:
     """Find the `k` exams nearest to an exam of the lake or to an image file.
 
-    Neither the exam itself nor, unless the settings say so, its patient is among them; an exam
-    with several images counts with its nearest one.
+    `out` is where a contact sheet (PNG) is written, if one is wanted. For more than one question
+    open a `Gallery` once.
 
     Raises
     ------
-    UserError
-        `what` is neither an exam with an image in the lake nor a file of a radiograph that the
-        rules of [images] let pass, or there is no model.
-    UnusableImage
-        The file cannot be decoded.
+    UserError, UnusableImage
+        As `Gallery` and its `nearest` do.
     """
-    from training import GalleryIndex
-    from training.embed import embed
+    gallery = Gallery(settings)
+    found = gallery.nearest(what, k)
+    if out is not None:
+        _write_sheet(gallery, found, found.exam_id or Path(what).name, out)
+    title = f"exam {found.exam_id}" if found.exam_id else f"file {what}"
+    return SimilarExams(gallery.model_id, title, found.neighbours, out)
 
-    lake = Lake.of(settings)
-    images = manifest_images(lake, settings)
-    trained = current_model(lake)
-    model_id = trained["model_id"]
-    model = stored_model(lake, trained)
-    _, made_of = embeddings_made_of(lake, model_id)
-    folder = local_model_folder(lake, gallery_of(model_id, made_of))
-    try:
-        index = GalleryIndex.load(folder, model_id, made_of)
-    except (FileNotFoundError, ValueError) as error:
-        raise UserError(f"{error}; run `radsim embed`") from None
-    exam_id = _known_exam(images, what, Pseudonymiser.of(settings))
-    own = images.rows.index[images.rows["exam_id"] == exam_id] if exam_id else []
-    if exam_id:
-        pixels = images.pixels[np.asarray(own[:1])]
-    elif Path(what).is_file():
-        pixels = _pixels_of_file(Path(what), settings)
-    else:
-        raise UserError(f"{what!r} is neither an exam with an image in the lake nor a file")
-    vector = embed(model, pixels)
-    excluded = _excluded(images, exam_id, settings)
-    neighbours = _nearest(images, index, vector, excluded, k)
-    sheet = _write_sheet(images, pixels[0], what, exam_id, neighbours, out) if out else None
-    title = f"exam {exam_id}" if exam_id else f"file {what}"
-    return SimilarExams(model_id, title, neighbours, sheet)
+
+class Gallery:
+    """A lake's radiographs with the current model's index, opened once and asked many times.
+
+    Attributes
+    ----------
+    settings
+        Of the lake.
+    images
+        The radiographs, of the newest release.
+    model_id
+        The model.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Open it.
+
+        Raises
+        ------
+        UserError
+            There is no release, model or index of it, or a file of theirs is missing.
+        """
+        from training import GalleryIndex
+
+        lake = Lake.of(settings)
+        self.settings = settings
+        self.images = manifest_images(lake, settings)
+        trained = current_model(lake)
+        self.model_id: str = trained["model_id"]
+        self._model = stored_model(lake, trained)
+        _, made_of = embeddings_made_of(lake, self.model_id)
+        folder = local_model_folder(lake, gallery_of(self.model_id, made_of))
+        try:
+            self._index = GalleryIndex.load(folder, self.model_id, made_of)
+        except (FileNotFoundError, ValueError) as error:
+            raise UserError(f"{error}; run `radsim embed`") from None
+
+    def nearest(self, what: str | Path, k: int = 10) -> Nearest:
+        """Find the `k` exams nearest to an exam of the gallery or to an image file.
+
+        Neither the exam itself nor, unless the settings say so, its patient is among them; an exam
+        with several images counts with its nearest one.
+
+        Raises
+        ------
+        UserError
+            `what` is neither an exam with an image in the lake nor a file of a radiograph that the
+            rules of [images] let pass.
+        UnusableImage
+            The file cannot be decoded.
+        """
+        from training.embed import embed
+
+        images = self.images
+        pseudonymiser = Pseudonymiser.of(self.settings)
+        exam_id = None if isinstance(what, Path) else _known_exam(images, what, pseudonymiser)
+        own = images.rows.index[images.rows["exam_id"] == exam_id] if exam_id else []
+        if exam_id:
+            pixels = images.pixels[np.asarray(own[:1])]
+        elif Path(what).is_file():
+            pixels = _pixels_of_file(Path(what), self.settings)
+        else:
+            raise UserError(f"'{what}' is neither an exam with an image in the lake nor a file")
+        vector = embed(self._model, pixels)
+        excluded = _excluded(images, exam_id, self.settings)
+        neighbours = _nearest(images, self._index, vector, excluded, k)
+        labels = _positive(images, own[0]) if exam_id else []
+        return Nearest(exam_id, pixels[0], labels, neighbours)
+
+    def square(self, neighbour: dict[str, Any]) -> np.ndarray:
+        """Return the image of a neighbour, uint8 `(size, size)`."""
+        square: np.ndarray = self.images.pixels[np.asarray([neighbour["row"]])][0]
+        return square
+
+
+def _write_sheet(gallery: Gallery, found: Nearest, name: str, out: Path) -> None:
+    """Write a contact sheet (PNG) of an answer; `name` is what the query is called on it."""
+    from pipeline.images.contact_sheet import Tile, contact_sheet
+
+    tiles = [
+        Tile(
+            gallery.square(neighbour),
+            f"{neighbour['rank']}  {neighbour['exam_id']}",
+            f"distance {neighbour['distance']:.3f}",
+            neighbour["labels"],
+        )
+        for neighbour in found.neighbours
+    ]
+    contact_sheet(Tile(found.pixels, f"query  {name}", "", found.labels), tiles, out)
 
 
 def _known_exam(images: ManifestImages, what: str, pseudonymiser: Pseudonymiser) -> str | None:
@@ -173,29 +261,3 @@ def _exams(
 def _positive(images: ManifestImages, row: int) -> list[str]:
     states = zip(images.told["classes"], images.states[row], strict=True)
     return [name for name, state in states if state == 1]
-
-
-def _write_sheet(
-    images: ManifestImages,
-    query: np.ndarray,
-    what: str,
-    exam_id: str | None,
-    neighbours: list[dict[str, Any]],
-    out: Path,
-) -> Path:
-    from pipeline.images.contact_sheet import Tile, contact_sheet
-
-    own = images.rows.index[images.rows["exam_id"] == exam_id] if exam_id else []
-    labels = _positive(images, own[0]) if exam_id else []
-    tiles = [
-        Tile(
-            images.pixels[np.asarray([found["row"]])][0],
-            f"{found['rank']}  {found['exam_id']}",
-            f"distance {found['distance']:.3f}",
-            found["labels"],
-        )
-        for found in neighbours
-    ]
-    asked = Tile(query, f"query  {exam_id or Path(what).name}", "", labels)
-    contact_sheet(asked, tiles, out)
-    return out

@@ -22,3 +22,7 @@ ASSERTIONS = {
 
 ACCENT = "#0072B2"
 FLAG = "#D55E00"
+GREY = "#999999"
+
+# For models and other series without an order.
+SERIES = ["#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999"]

@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -12,6 +13,9 @@ from pipeline.figures.lake_queries import LakeQueries
 from pipeline.lake import Lake
 from pipeline.settings import Settings
 from pipeline.staleness import StageState, stage_states
+
+if TYPE_CHECKING:
+    from pipeline.similar import Gallery
 
 REQUEST = "RADSIM_DASHBOARD"
 
@@ -74,6 +78,18 @@ def _cues(mentions_version: int | None, _asked: LakeQueries) -> list[str]:
     return frequent_cues(_asked)
 
 
+def gallery() -> "Gallery":
+    """Return the gallery, opened once for a state of lake and settings.
+
+    Raises
+    ------
+    UserError
+        There is no release, model or index of it, or a file of theirs is missing.
+    """
+    chosen = settings()
+    return _gallery(chosen.model_dump_json(), _ledger_version(Lake.of(chosen)))
+
+
 def _ledger_version(lake: Lake) -> int | None:
     ledger = lake.table_if_any("runs")
     return ledger.version() if ledger else None
@@ -82,6 +98,14 @@ def _ledger_version(lake: Lake) -> int | None:
 @st.cache_data(max_entries=4, show_spinner=False)
 def _stale(chosen: str, ledger_version: int | None) -> list[StageState]:
     return [state for state in stage_states(settings()) if state.stale]
+
+
+@st.cache_resource(max_entries=1, show_spinner="opening the gallery ...")
+def _gallery(chosen: str, ledger_version: int | None) -> "Gallery":
+    # Torch comes with it.
+    from pipeline.similar import Gallery
+
+    return Gallery(settings())
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)

@@ -27,7 +27,7 @@ from pipeline.settings import Settings
 
 ANY = "any"
 MOST = 100
-_ADDRESSED = ("class", "state", "since", "until")
+_ADDRESSED = ("class", "state", "since", "until", "exam")
 
 
 def page() -> None:
@@ -109,6 +109,8 @@ def _fill_from_address(scheme: Scheme) -> None:
         st.session_state["class"] = named["class"]
     if named.get("state") in STATES:
         st.session_state["state"] = named["state"]
+    if "exam" in named:
+        st.session_state["exam-id"] = named["exam"]
     try:
         days = [date.fromisoformat(named[name]) for name in ("since", "until")]
     except (KeyError, ValueError):
