@@ -54,7 +54,7 @@ class Lake:
         self.storage_options = storage_options or {}
         self.any_layout = any_layout
         # Table «runs» as it was last read, and which table and version that was.
-        self._last_ledger: tuple[tuple[str, int], pa.Table] | None = None
+        self._last_ledger: tuple[tuple[object, int], pa.Table] | None = None
         self.is_local = "://" not in self.root
         if not self.is_local:
             refuse_unknown_store(self.root)
@@ -160,7 +160,7 @@ class Lake:
         if ledger is None:
             return schemas.RUNS.empty_table()
         # A stage asks for the current versions dozens of times; the ledger rarely grows meanwhile.
-        state = (ledger.metadata().id, ledger.version())
+        state: tuple[object, int] = (ledger.metadata().id, ledger.version())
         known = self._last_ledger
         if known is not None and known[0] == state:
             return known[1]

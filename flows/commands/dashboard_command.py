@@ -27,7 +27,7 @@ def dashboard(
     lake: LakeOption = None,
     assignments: SetOption = None,
 ) -> None:
-    """Show runs, label quality, evidence and quarantine in a browser, on this machine only."""
+    """Show runs, label quality, evidence, similarity and quarantine in a browser, here only."""
     request = settings_request(config, lake, assignments)
     # A mistake in the settings is told here and not on a page.
     settings = request.load()

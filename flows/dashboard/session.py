@@ -9,6 +9,7 @@ import streamlit as st
 
 from flows.settings_request import SettingsRequest
 from pipeline.figures.evidence import frequent_cues
+from pipeline.figures.gallery_sample import GallerySample, gallery_sample
 from pipeline.figures.lake_queries import LakeQueries
 from pipeline.lake import Lake
 from pipeline.settings import Settings
@@ -71,6 +72,22 @@ def stale_outputs() -> list[StageState]:
 def cues(asked: LakeQueries) -> list[str]:
     """Return the cues of the lake, most frequent first, counted once for a version of mentions."""
     return _cues(asked.versions.get("mentions"), asked)
+
+
+def sample(asked: LakeQueries) -> GallerySample | None:
+    """Return the sample of the gallery, taken once for a state of the lake.
+
+    Raises
+    ------
+    UserError
+        There is no release or no model yet.
+    """
+    return _sample(asked.lake.root, _ledger_version(asked.lake), asked)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _sample(root: str, ledger_version: int | None, _asked: LakeQueries) -> GallerySample | None:
+    return gallery_sample(_asked)
 
 
 @st.cache_data(max_entries=2, show_spinner=False)

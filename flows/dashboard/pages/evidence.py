@@ -2,6 +2,7 @@
 
 from datetime import date
 from typing import Any
+from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
@@ -181,3 +182,5 @@ def _radiographs(asked: LakeQueries, chosen: Settings, exam_id: str) -> None:
         st.info("No image of this exam is in this machine's pixel cache.")
     for number, square in enumerate(squares, start=1):
         st.image(square, caption=f"Image {number}, as the network sees it", width="stretch")
+    if squares and asked.has("embeddings"):
+        st.markdown(f"[The most similar past exams](similarity?{urlencode({'exam': exam_id})})")

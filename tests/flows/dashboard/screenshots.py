@@ -25,7 +25,12 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 WIDTH, HEIGHT = 1280, 1150  # pixels
-PAGES = {"runs": ("", HEIGHT), "label-quality": ("label-quality", 3_400)}
+PAGES = {
+    "runs": ("", HEIGHT),
+    "label-quality": ("label-quality", 3_400),
+    # The exam is one of the demo, whose radiographs are phantoms.
+    "similarity": ("similarity?exam=CXR1016", 2_900),
+}
 PAGES_WITH_TEXT = {"evidence": ("evidence", 1_300), "quarantine": ("quarantine", HEIGHT)}
 
 REPORTS = """\
@@ -49,7 +54,7 @@ text = ["indication", "comparison", "findings", "impression"]
 [images]
 path = "phantoms"
 """
-DRAWN = 5_000  # milliseconds for charts to be drawn
+DRAWN = 12_000  # milliseconds for charts to be drawn
 
 
 def invented_lake(folder: Path) -> SettingsRequest:

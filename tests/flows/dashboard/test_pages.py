@@ -5,11 +5,14 @@ from datetime import date
 from pathlib import Path
 from urllib.parse import parse_qsl
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
 from flows.command_line import app
+from pipeline.similar import Nearest
+from tests.similar_site import similar_site
 
 PageOf = Callable[[str, Path], AppTest]
 
@@ -175,3 +178,58 @@ def test_an_empty_lake_has_pages_that_say_what_to_do(
     config = tmp_path / "site.toml"
     config.write_text('[lake]\nroot = "none"\n', encoding="utf-8")
     assert said in words(page_of(name, config))
+
+
+def test_similarity_shows_neighbours_with_what_they_share_and_what_the_metric_is_worth(
+    page_of: PageOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    similar_site(tmp_path)
+    config = tmp_path / "site.toml"
+    config.write_text(SIMILAR, encoding="utf-8")
+    monkeypatch.setattr("flows.dashboard.pages.similarity.gallery", OpenedGallery)
+    page = page_of("similarity", config)
+    said = words(page)
+    assert "Give one to see the 10 exams nearest to it." in said
+    assert "nDCG@5 by class and model" in said
+    assert "Each mark is one of 60 images (of 60), 30 of them with Effusion" in said
+    assert "870 pairs share a class or are both normal, 900 do not" in said
+    page.text_input("similar-exam").set_value("E1").run()
+    table = next(frame.value for frame in page.dataframe if "shared" in frame.value)
+    assert list(table["exam"]) == ["E3", "E4"]
+    assert list(table["shared"]) == ["Effusion", ""]
+    assert table["similarity"][0] == 1
+    assert table["report"][0] == "evidence?exam=E3"
+    assert "The ring is the exam asked about." in words(page)
+
+
+def test_similarity_of_a_lake_without_embeddings_says_what_to_run(
+    page_of: PageOf, site: Path
+) -> None:
+    assert "The lake has no embeddings yet" in words(page_of("similarity", site))
+
+
+SIMILAR = """\
+[lake]
+root = "lake"
+[manifest]
+scheme = "ours.yaml"
+[evaluate]
+k = 5
+"""
+
+
+class OpenedGallery:
+    """A gallery whose answer is known, in place of one that needs a trained network."""
+
+    model_id = "model-1"
+
+    def nearest(self, what: str, k: int) -> Nearest:
+        assert (what, k) == ("E1", 10)
+        found = [
+            {"rank": 1, "exam_id": "E3", "distance": 0.1, "labels": ["Effusion"]},
+            {"rank": 2, "exam_id": "E4", "distance": 0.2, "labels": []},
+        ]
+        return Nearest("E1", self.square(found[0]), ["Effusion"], found)
+
+    def square(self, neighbour: dict) -> np.ndarray:
+        return np.zeros((8, 8), np.uint8)
