@@ -265,6 +265,23 @@ QUARANTINE_DECISIONS = pa.schema(
     ]
 )
 
+# A reviewer's decision on one class of an exam, appended and never changed: `state` sets the state
+# (null is not mentioned), `skip` leaves it open, `undo` takes back that reviewer's last decision on
+# the class that is not taken back yet.
+REVIEWS = pa.schema(
+    [
+        pa.field("exam_id", pa.string(), nullable=False),
+        pa.field("scheme", pa.string(), nullable=False),
+        pa.field("class", pa.string(), nullable=False),
+        pa.field("reviewer", pa.string(), nullable=False),
+        pa.field("time", TIMESTAMP, nullable=False),
+        pa.field("decision", pa.string(), nullable=False),
+        pa.field("state", pa.int8()),
+        pa.field("comment", pa.string()),
+        *PROVENANCE,
+    ]
+)
+
 # The ledger: a row is one finished run and names, as JSON objects, what it read and wrote
 # (table -> version) and its counts. What no row names does not exist for readers.
 RUNS = pa.schema(
@@ -339,6 +356,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "evaluations": ("model_id", "manifest_version", "truth", "split", "measure", "queries"),
     "quarantine": ("row_id",),
     "quarantine_decisions": ("decision_no",),
+    "reviews": ("exam_id", "scheme", "class", "reviewer", "time"),
     "runs": ("run_id",),
 }
 
@@ -359,5 +377,6 @@ FIXED: dict[str, pa.Schema] = {
     "evaluations": EVALUATIONS,
     "quarantine": QUARANTINE,
     "quarantine_decisions": QUARANTINE_DECISIONS,
+    "reviews": REVIEWS,
     "runs": RUNS,
 }

@@ -24,6 +24,7 @@ from flows.commands import (
     migrate_command,
     models_command,
     quarantine_commands,
+    review_commands,
     road_commands,
     score_command,
     serve_command,
@@ -55,6 +56,7 @@ manifest_command.add_to(app)
 migrate_command.add_to(app)
 models_command.add_to(app)
 quarantine_commands.add_to(app)
+review_commands.add_to(app)
 forget_command.add_to(app)
 vacuum_command.add_to(app)
 change_command.add_to(app)

@@ -25,6 +25,7 @@ from pipeline.purge import purge
 from pipeline.settings import Settings
 from pipeline.stage_summary import StageSummary
 from pipeline.user_error import UserError
+from pipeline.waiting_reviews import forget_waiting
 from pipeline.withdrawals import WITHDRAWN, models_of_withdrawn
 
 _JOURNAL = "forgetting.json"
@@ -87,6 +88,7 @@ def forget(settings: Settings, names: Sequence[str]) -> StageSummary:
             run.note(**{WITHDRAWN: gone})
         counts["manifests withdrawn"] = len(gone)
         run.commit(counts)
+        forget_waiting(lake, traces.exams)
         freed = purge(run, settings, traces, holding)
         Pseudonymiser.of(settings).forget(traces.exams | traces.patients)
         _journal(lake).unlink(missing_ok=True)

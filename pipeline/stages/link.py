@@ -26,6 +26,8 @@ from pipeline.manifests import (
 )
 from pipeline.quarantine import file_away, rejected_rows
 from pipeline.release_changes import release_changes
+from pipeline.reviewed_states import override_by_reviews
+from pipeline.reviewing import take_in
 from pipeline.run_history import finished_runs
 from pipeline.selection import EVERYTHING, Selection
 from pipeline.settings import Settings
@@ -36,7 +38,7 @@ from pipeline.user_error import UserError
 _PIECE = 50_000  # rows
 
 # What a release is made from.
-TABLES_LINKED = ("labels", "file_labels", "reports", "images")
+TABLES_LINKED = ("labels", "file_labels", "reports", "images", "reviews")
 
 _NOT_CONTENT = ["run_id", "committed_at"]
 
@@ -50,11 +52,12 @@ def link(
 ) -> StageSummary:
     """Join labelled exams with their usable images and publish the result as a manifest.
 
-    Reads labels, file_labels, reports and images; writes splits, quarantine and a numbered
-    release, unless the rows are those of the last one (`force` publishes all the same). Of a new
-    release is counted what differs from the last (see `release_changes`). Where `selection` names
-    an earlier release, the tables that it was made from are linked again, and what comes of them
-    is the newest release until the next one.
+    Reads labels, file_labels, reviews, reports and images, after it has taken in the reviews that
+    wait; what reviewers settle overrides the states of labels and files. Writes splits, quarantine
+    and a numbered release, unless the rows are those of the last one (`force` publishes all the
+    same). Of a new release is counted what differs from the last (see `release_changes`). Where
+    `selection` names an earlier release, the tables that it was made from are linked again, and
+    what comes of them is the newest release until the next one.
 
     Raises
     ------
@@ -65,11 +68,12 @@ def link(
     scheme = label_scheme(settings.manifest.scheme, settings.label.vocabulary)
     selection.refuse_other_than("link")
     told = {"scheme": scheme.name, "force": force, **selection.told()}
+    take_in(settings)
     with Run(Lake.of(settings), "link", told) as run:
         if selection.version is not None:
             _pin_tables(run, selection.version)
         vocabulary = site_vocabulary(settings.label.vocabulary)
-        rows, n_exams, n_images = _linked(run, scheme, vocabulary)
+        rows, n_exams, n_images, reviewed = _linked(run, scheme, vocabulary)
         progress(0, n_exams, "exams linked")
         rows["split"] = split_patients(run, rows, settings.manifest)
         linked = int(rows["exam_id"].nunique())
@@ -83,6 +87,7 @@ def link(
             "unlinked": n_exams - linked,
             "images": held.kept.num_rows,
             "images without a labelled exam": n_images - manifest.num_rows,
+            **reviewed,
         }
         if quarantined:
             counts["images quarantined"] = quarantined
@@ -113,9 +118,12 @@ def _pin_tables(run: Run, release: int) -> None:
             run.pin(table, behind[table])
 
 
-def _linked(run: Run, scheme: Scheme, vocabulary: Vocabulary) -> tuple[pd.DataFrame, int, int]:
-    """Return a row an image of a labelled exam, and the labelled exams and usable images."""
+def _linked(
+    run: Run, scheme: Scheme, vocabulary: Vocabulary
+) -> tuple[pd.DataFrame, int, int, dict[str, int]]:
+    """Return a row an image of a labelled exam; the labelled exams, usable images and reviews."""
     exams = _labelled_exams(run, scheme, vocabulary)
+    reviewed = override_by_reviews(run, exams, scheme)
     images = _usable_images(run)
     rows = exams.merge(images, on="exam_id", how="inner", suffixes=("", "_of_image"))
     if rows.empty:
@@ -125,7 +133,7 @@ def _linked(run: Run, scheme: Scheme, vocabulary: Vocabulary) -> tuple[pd.DataFr
         )
     known = rows["patient_id"].notna()
     rows["patient_id"] = rows["patient_id"].where(known, rows["patient_id_of_image"])
-    return rows, len(exams), len(images)
+    return rows, len(exams), len(images), reviewed
 
 
 def _labelled_exams(run: Run, scheme: Scheme, vocabulary: Vocabulary) -> pd.DataFrame:

@@ -153,6 +153,16 @@ def _row(table: str, i: int) -> dict[str, Any]:
             "decision": ("released", "discarded")[i % 2],
             "who": "operator",
         },
+        "reviews": {
+            "exam_id": f"e{i}",
+            "scheme": "nih14",
+            "class": "Edema",
+            "reviewer": "ana",
+            "time": NOW,
+            "decision": "state",
+            "state": state,
+            "comment": "seen on the lateral view" if i % 2 else None,
+        },
         "model_decisions": {
             "decision_no": i + 1,
             "model_id": "m1",
