@@ -42,7 +42,7 @@ def dashboard_process(request: SettingsRequest, port: int) -> tuple[list[str], d
     """
     if importlib.util.find_spec("streamlit") is None:
         raise UserError("the dashboard needs Streamlit; pip install 'radsim[dashboard]'")
-    from flows.dashboard.session import as_environment
+    from flows.dashboard.asked_settings import as_environment
 
     words = ["-m", "streamlit", "run", str(APPLICATION), "--server.port", str(port)]
     return [sys.executable, *words], {**os.environ, **ENVIRONMENT, **as_environment(request)}

@@ -3,11 +3,13 @@
 import asyncio
 import signal
 import subprocess
+from contextlib import AbstractContextManager, nullcontext
 from types import FrameType
 from typing import TYPE_CHECKING
 
 import typer
 
+from flows.kept_dashboard import kept_dashboard
 from flows.left_runs import take_up_left_runs
 from flows.local_server import api_url, local_server
 from flows.prefect_environment import set_environment
@@ -15,7 +17,7 @@ from flows.run_watch import watch_runs
 from flows.settings_request import SettingsRequest
 from pipeline.lake import Lake
 from pipeline.pseudonyms import Pseudonymiser
-from pipeline.settings import ScheduleSettings
+from pipeline.settings import ScheduleSettings, Settings
 from pipeline.user_error import UserError
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ def serve_road(request: SettingsRequest) -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     typer.echo("starting Prefect's server, which takes half a minute ...")
     port = settings.schedule.port
-    with local_server(port, log) as server:
+    with local_server(port, log) as server, _dashboard(request, settings) as dashboard:
         set_environment(state, settings.schedule, api_url(port))
 
         from flows.deployments import deployments
@@ -55,6 +57,7 @@ def serve_road(request: SettingsRequest) -> None:
         when = f"at «{settings.schedule.cron}» ({settings.schedule.timezone})"
         told = [
             f"server: {api_url(port).removesuffix('/api')} (log: {log})",
+            *([dashboard] if dashboard else []),
             f"the road runs {when if settings.schedule.cron else 'on demand; no schedule is set'}",
             "deployments: " + ", ".join(f"{d.flow_name}/{d.name}" for d in served),
             "Ctrl-C stops it; what falls due meanwhile runs when it starts again",
@@ -64,6 +67,14 @@ def serve_road(request: SettingsRequest) -> None:
             raise UserError(f"Prefect's server has ended; its log is {log}; serve again")
         typer.echo("stopping ...")
     typer.echo("stopped")
+
+
+def _dashboard(request: SettingsRequest, settings: Settings) -> AbstractContextManager[str]:
+    """Keep the dashboard open, if the settings ask for it; give the line that says so."""
+    port = settings.schedule.dashboard_port
+    if not port:
+        return nullcontext("")
+    return kept_dashboard(request, port, Lake.of(settings).state_folder / "dashboard.log")
 
 
 async def _carry_out(

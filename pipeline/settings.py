@@ -366,6 +366,9 @@ class ScheduleSettings(_Section):
     )
     timezone: str = Field("UTC", description="Time zone of the cron expression.")
     port: int = Field(4200, ge=1024, le=65535, description="Port of the local server.")
+    dashboard_port: int = Field(
+        8501, ge=0, le=65535, description="Port of the dashboard that serve keeps open; 0 for none."
+    )
     longest_run_hours: float = Field(
         20,
         ge=0,

@@ -250,7 +250,8 @@ def _exams(
                 "rank": len(found) + 1,
                 "exam_id": exam,
                 "image_id": ids[place],
-                "distance": float(1 - product),
+                # Rounding may leave the product of a vector with itself above one.
+                "distance": max(0.0, float(1 - product)),
                 "labels": _positive(images, row),
                 "row": row,
             }

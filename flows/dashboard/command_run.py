@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from flows.dashboard.session import settings_asked_for
+from flows.dashboard.asked_settings import settings_asked_for
 
 
 def offer_command(words: Sequence[str], key: str, *, button: str, sure: str) -> None:

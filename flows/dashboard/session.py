@@ -1,13 +1,10 @@
 """What every page starts from: the settings, and the lake as it stands now."""
 
-import json
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from flows.settings_request import SettingsRequest
+from flows.dashboard.asked_settings import settings_asked_for
 from pipeline.figures.evidence import frequent_cues
 from pipeline.figures.gallery_sample import GallerySample, gallery_sample
 from pipeline.figures.lake_queries import LakeQueries
@@ -17,21 +14,6 @@ from pipeline.staleness import StageState, stage_states
 
 if TYPE_CHECKING:
     from pipeline.similar import Gallery
-
-REQUEST = "RADSIM_DASHBOARD"
-
-
-def as_environment(request: SettingsRequest) -> dict[str, str]:
-    """Return the environment by which the application's process knows the settings asked for."""
-    config = None if request.config is None else str(request.config.absolute())
-    return {REQUEST: json.dumps({"config": config, "assignments": request.assignments})}
-
-
-def settings_asked_for() -> SettingsRequest:
-    """Return the request that the dashboard was started with."""
-    told = json.loads(os.environ[REQUEST])
-    config = None if told["config"] is None else Path(told["config"])
-    return SettingsRequest(config, tuple((name, value) for name, value in told["assignments"]))
 
 
 def settings() -> Settings:

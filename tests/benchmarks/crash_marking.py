@@ -51,7 +51,7 @@ def write_site(folder: Path, port: int, reports: int = 40_000, hours: float = 20
     file = folder / "site.toml"
     file.write_text(
         '[lake]\nroot = "lake"\n[reports]\npath = "reports.csv"\n[engine]\nworkers = 1\n'
-        f'[schedule]\ncron = ""\nport = {port}\nlongest_run_hours = {hours}\n',
+        f'[schedule]\ncron = ""\nport = {port}\ndashboard_port = 0\nlongest_run_hours = {hours}\n',
         encoding="utf-8",
     )
     return file

@@ -34,7 +34,7 @@ def port() -> int:
 @pytest.fixture
 def served(lake_settings: Path, port: int) -> Iterator["subprocess.Popen[str]"]:
     with lake_settings.open("a", encoding="utf-8") as stream:
-        stream.write(f'[schedule]\ncron = "0 2 * * *"\nport = {port}\n')
+        stream.write(f'[schedule]\ncron = "0 2 * * *"\nport = {port}\ndashboard_port = 0\n')
     environment = {**os.environ, "HOME": str(lake_settings.parent)}
     script = "from flows.command_line import main; main()"
     process = subprocess.Popen(

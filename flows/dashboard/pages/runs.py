@@ -20,7 +20,8 @@ def page() -> None:
     st.title("Runs")
     st.caption(
         "What ran, and what became of the rows that came in. Which class drifted stands on page "
-        "**Label quality**, why an exam has its labels on page **Evidence**."
+        "**Label quality**, why an exam has its labels on page **Evidence**, which exams are most "
+        "similar to one, or to a file, on page **Similarity**."
     )
     lake = queries().lake
     runs = finished_runs(lake, last=SHOWN)

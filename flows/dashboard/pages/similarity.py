@@ -26,6 +26,7 @@ FORMATS = ["dcm", "dicom", "png", "jpg", "jpeg"]
 def page() -> None:
     """Show the page."""
     st.title("Similarity")
+    st.caption("Which past exams look like this one, and how far the metric can be trusted.")
     chosen, asked = settings(), queries()
     if not asked.has("embeddings"):
         st.info(

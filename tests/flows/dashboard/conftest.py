@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from data_contracts import schemas
-from flows.dashboard.session import as_environment
+from flows.dashboard.asked_settings import as_environment
 from flows.settings_request import SettingsRequest
 from pipeline.lake import Lake
 from pipeline.lake_run import Run
