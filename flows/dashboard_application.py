@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from flows.dashboard.pages import evidence, label_quality, quarantine, runs, similarity
+from flows.dashboard.pages import evidence, label_quality, quarantine, review, runs, similarity
 from flows.dashboard.style import STYLE
 from flows.error_lines import error_line
 
@@ -17,6 +17,7 @@ PAGES = {
     "Runs": (runs.page, ""),
     "Label quality": (label_quality.page, "label-quality"),
     "Evidence": (evidence.page, "evidence"),
+    "Review": (review.page, "review"),
     "Similarity": (similarity.page, "similarity"),
     "Quarantine": (quarantine.page, "quarantine"),
 }

@@ -382,6 +382,15 @@ class ScheduleSettings(_Section):
     )
 
 
+class DashboardSettings(_Section):
+    """Who looks at the dashboard."""
+
+    user_header: str = Field(
+        "",
+        description="Header in which a trusted proxy names the user; empty for the local account.",
+    )
+
+
 class Settings(BaseSettings):
     """All settings of one lake and its road."""
 
@@ -404,6 +413,7 @@ class Settings(BaseSettings):
     privacy: PrivacySettings = PrivacySettings()
     engine: EngineSettings = EngineSettings()
     schedule: ScheduleSettings = ScheduleSettings()
+    dashboard: DashboardSettings = DashboardSettings()
 
     @classmethod
     def settings_customise_sources(

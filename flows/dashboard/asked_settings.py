@@ -6,7 +6,8 @@ from pathlib import Path
 
 from flows.settings_request import SettingsRequest
 
-REQUEST = "RADSIM_DASHBOARD"
+# Not of the form of a setting (RADSIM_SECTION__NAME).
+REQUEST = "DASHBOARD_OF_RADSIM"
 
 
 def as_environment(request: SettingsRequest) -> dict[str, str]:

@@ -9,8 +9,10 @@ from pipeline.figures.evidence import frequent_cues
 from pipeline.figures.gallery_sample import GallerySample, gallery_sample
 from pipeline.figures.lake_queries import LakeQueries
 from pipeline.lake import Lake
+from pipeline.local_account import local_account
 from pipeline.settings import Settings
 from pipeline.staleness import StageState, stage_states
+from pipeline.user_error import UserError
 
 if TYPE_CHECKING:
     from pipeline.similar import Gallery
@@ -25,6 +27,25 @@ def settings() -> Settings:
         The file is missing or wrong.
     """
     return settings_asked_for().load()
+
+
+def reviewer() -> str:
+    """Return who looks: the user that the proxy's header names, else the local account.
+
+    Raises
+    ------
+    UserError
+        The settings name a header, and the request has none.
+    """
+    header = settings().dashboard.user_header
+    if not header:
+        return local_account()
+    # Trusted, because the settings name it: the server listens on this machine alone, where only
+    # the proxy reaches it.
+    name = (st.context.headers.get(header) or "").strip()
+    if not name:
+        raise UserError(f"the proxy names nobody in header {header}; see [dashboard] user_header")
+    return name
 
 
 def queries() -> LakeQueries:

@@ -23,6 +23,7 @@ PAGES = {
     "": "Run a stage again",
     "label-quality": "Classes positive together",
     "evidence": "Radiograph",
+    "review": "Not mentioned",
     "quarantine": "in quarantine",
 }
 TIMES = 3

@@ -123,3 +123,13 @@ def test_the_archived_page_draws_its_charts_with_nothing_but_itself(
         " other.text = 'document.title = \"run\"'; document.body.append(other); }"
     )
     assert page.title() != "run"
+
+
+def test_keys_decide_a_class_and_take_it_back(page: "Page", address: str) -> None:
+    page.goto(f"{address}/review")
+    page.get_by_text("0 decided").wait_for(timeout=SECONDS)
+    page.get_by_text("The labels say").first.wait_for(timeout=SECONDS)
+    page.keyboard.press("2")
+    page.get_by_text("1 decided").wait_for(timeout=SECONDS)
+    page.keyboard.press("z")
+    page.get_by_text("0 decided").wait_for(timeout=SECONDS)
