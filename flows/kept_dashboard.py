@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flows.dashboard_process import dashboard_process
-from flows.local_server import HOST, require_free
+from flows.local_server import HOST, end, require_free
 from flows.settings_request import SettingsRequest
 from pipeline.user_error import UserError
 
@@ -54,14 +54,5 @@ def _keep(words: list[str], environment: dict[str, str], log: Path, stop: thread
         while process.poll() is None and not stop.wait(0.5):
             pass
         if process.poll() is None:
-            _end(process)
+            end(process, STOP_SECONDS)
         stop.wait(PAUSE_SECONDS)
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    process.terminate()
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

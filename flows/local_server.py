@@ -55,7 +55,9 @@ def local_server(port: int, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
         _wait_until_healthy(process, port, log)
         yield process
     finally:
-        _stop(process)
+        end(process, STOP_SECONDS)
+        assert process.stdin is not None
+        process.stdin.close()
 
 
 def require_free(port: int, hint: str) -> None:
@@ -89,12 +91,11 @@ def _wait_until_healthy(process: "subprocess.Popen[bytes]", port: int, log: Path
     raise UserError(f"Prefect's server did not answer in {START_SECONDS} s; its log is {log}")
 
 
-def _stop(process: "subprocess.Popen[bytes]") -> None:
+def end(process: "subprocess.Popen[bytes]", seconds: float) -> None:
+    """End a child process, by force where it has not ended after so many seconds."""
     process.terminate()
     try:
-        process.wait(STOP_SECONDS)
+        process.wait(seconds)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    assert process.stdin is not None
-    process.stdin.close()

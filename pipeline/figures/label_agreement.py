@@ -17,8 +17,10 @@ from pipeline.figures.saved_figures import saved
 from pipeline.figures.state_pairs import state_pairs, states_of
 from pipeline.gold_coding import load_gold_coding
 from pipeline.kept_scores import kept_scores
+from pipeline.review_decisions import settled
 from pipeline.score_record import STATE_NAMES
 from pipeline.settings import Settings
+from pipeline.waiting_reviews import FIELDS
 
 NAMES = {"1": "positive", "0": "negative", "-1": "uncertain", "null": "not mentioned"}
 # Exams by state of the other side and of the labels, in words.
@@ -31,6 +33,10 @@ CELLS = pa.schema(
     ]
 )
 _SHOWN = ("f1", "kappa")
+_DECIDED = [f'"{name}"' for name in FIELDS.names]
+_REVIEWED = pa.schema(
+    [pa.field("exam_id", pa.string()), pa.field("n", pa.int32()), pa.field("state", pa.int8())]
+)
 
 
 @dataclass(frozen=True)
@@ -63,9 +69,10 @@ def label_agreements(
     """Return the agreement of the labels of reports with every other judgement that the lake has.
 
     These are the states of its label file, its human codes where [evaluate] gold_coding says what
-    they mean, and the last score by each gold file that `radsim score` kept. Uncertain counts as
-    negative (as `radsim score` does unless told otherwise). Classes are those of the scheme that
-    the other side has too.
+    they mean, what reviewers settled (the exams reviewed for a class, which were chosen for their
+    doubt and are no sample of all), and the last score by each gold file that `radsim score` kept.
+    Uncertain counts as negative (as `radsim score` does unless told otherwise). Classes are those
+    of the scheme that the other side has too.
 
     Raises
     ------
@@ -74,7 +81,11 @@ def label_agreements(
     """
     if not queries.has("labels"):
         return []
-    sides = [_with_file(queries, scheme), _with_codes(queries, scheme, settings)]
+    sides = [
+        _with_file(queries, scheme),
+        _with_codes(queries, scheme, settings),
+        _with_reviews(queries, scheme),
+    ]
     found = [_measured(name, rows) for name, rows in filter(None, sides) if rows.num_rows]
     return [*found, *(_kept(score) for score in kept_scores(queries.lake))]
 
@@ -114,6 +125,26 @@ def _with_codes(
     made_of = made_of_labels(queries, scheme)
     made_of |= {"gold": queries.versions["gold"], "coding": repr(coding)}
     return f"human codes ({coding.coding})", saved(queries.lake, "agreement_codes", made_of, count)
+
+
+def _with_reviews(queries: LakeQueries, scheme: Scheme) -> tuple[str, pa.Table] | None:
+    if not queries.has("reviews"):
+        return None
+    states = settled(queries.table(f"select {', '.join(_DECIDED)} from reviews")).states
+    reviewed: list[dict[str, Any]] = [
+        {"exam_id": exam_id, "n": scheme.classes.index(label_class), "state": state}
+        for (exam_id, of_scheme, label_class), state in states.items()
+        if of_scheme == scheme.name and label_class in scheme.classes
+    ]
+    beside = {"reviewed": pa.Table.from_pylist(reviewed, _REVIEWED)}
+    findings = finding_columns(queries)
+    rows: list[dict[str, Any]] = []
+    for n in sorted({row["n"] for row in reviewed}):
+        name = scheme.classes[n]
+        other = f"select exam_id, state as c0 from reviewed where n = {n:d}"
+        own = states_of(scheme, [name], findings)
+        rows += cell_rows(name, state_pairs(queries, other, own, 1, beside)[0])
+    return "reviewers", pa.Table.from_pylist(rows, schema=CELLS)
 
 
 def _compared(

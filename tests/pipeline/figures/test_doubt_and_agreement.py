@@ -15,6 +15,8 @@ from pipeline.figures.lake_queries import LakeQueries
 from pipeline.figures.vocabulary_change import VocabularyChange, vocabulary_change
 from pipeline.lake import Lake
 from pipeline.lake_run import Run
+from pipeline.review_decisions import STATE
+from pipeline.reviewing import decide, take_in
 from pipeline.road import stage
 from pipeline.settings import Settings
 from pipeline.settings_file import load_settings
@@ -127,3 +129,31 @@ def test_a_change_of_the_vocabulary_is_counted_by_class_and_by_way(
     assert changed.loc["Pleural Effusion", "changed"] == 1
     assert changed.loc["Pleural Effusion", "positive → not mentioned"] == 1
     assert changed["changed"].drop(["Pleural Effusion", "No Finding"]).sum() == 0
+
+
+def test_labels_agree_with_reviewers_on_the_exams_reviewed_for_a_class(tmp_path: Path) -> None:
+    (tmp_path / "reports.csv").write_text(REPORTS, encoding="utf-8")
+    settings = load_settings(
+        None,
+        {
+            "lake": {"root": str(tmp_path / "lake")},
+            "engine": {"workers": 1},
+            "reports": {"path": str(tmp_path / "reports.csv")},
+            "manifest": {"scheme": "chexpert14"},
+        },
+    )
+    for name in ("ingest", "label"):
+        stage(name)(settings)
+    for exam, state in (("E2", 1), ("E3", 1)):
+        decide(settings, exam, "Pleural Effusion", "ada", STATE, state)
+    take_in(settings)
+    (found,) = label_agreements(LakeQueries(Lake.of(settings)), SCHEME, settings)
+    assert found.name == "reviewers"
+    cells = found.confusion[found.confusion["exams"] > 0]
+    assert list(cells[["class", "other", "labels"]].itertuples(index=False, name=None)) == [
+        ("Pleural Effusion", "positive", "positive"),
+        ("Pleural Effusion", "positive", "negative"),
+    ]
+    (f1,) = found.classes[found.classes["measure"] == "F1"].to_dict("records")
+    assert (f1["exams"], f1["other_positive"], f1["labels_positive"]) == (2, 2, 1)
+    assert f1["value"] == pytest.approx(2 / 3)
