@@ -9,6 +9,8 @@ from pathlib import Path
 from pipeline.user_error import UserError
 
 FORGOTTEN = "forgotten"
+# Seconds until who else has the database open must let go.
+PATIENCE = 60.0
 
 
 def forget_in_runs(state_folder: Path, exams: Iterable[str]) -> int:
@@ -33,14 +35,14 @@ def forget_in_runs(state_folder: Path, exams: Iterable[str]) -> int:
     Raises
     ------
     UserError
-        The database cannot be written.
+        The database cannot be written, or another process keeps its log from being emptied.
     """
     file = state_folder / "prefect" / "prefect.db"
     if not file.is_file():
         return 0
     gone = set(exams)
     try:
-        with closing(sqlite3.connect(file, timeout=60)) as database:
+        with closing(sqlite3.connect(file, timeout=PATIENCE)) as database:
             # What is overwritten is to be gone from the file, too.
             database.execute("PRAGMA secure_delete = ON")
             with database:
@@ -52,12 +54,18 @@ def forget_in_runs(state_folder: Path, exams: Iterable[str]) -> int:
                     (json.dumps(told), run) for run, text in runs if (told := _without(text, gone))
                 ]
                 database.executemany("UPDATE flow_run SET parameters = ? WHERE id = ?", changed)
-            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            # Told in a row, not raised: while another reads, the log keeps what was overwritten.
+            busy, *_ = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     except sqlite3.Error as error:
         raise UserError(
             f"{file}: Prefect's database cannot be changed ({type(error).__name__}); stop "
             "`radsim serve` and forget again"
         ) from None
+    if busy:
+        raise UserError(
+            f"{file}: another process reads Prefect's database, whose log still holds what was "
+            "overwritten; stop `radsim serve` and forget again"
+        )
     return len(changed)
 
 

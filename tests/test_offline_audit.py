@@ -76,9 +76,16 @@ def test_findings_fail_the_audit_and_a_withdrawn_one_does_not(
         0,
         [
             "no advisory is about a locked version",
-            "2 packages, 1 advisories, the newest of 2026-11-01",
+            "2 packages, 2 advisories, the newest of 2026-11-01",
         ],
     )
+    # A copy that is not of PyPI's advisories proves nothing.
+    assert audit()[0] == 2
+    elsewhere = advisory(events=FIXED)
+    elsewhere["affected"][0]["package"]["ecosystem"] = "npm"
+    assert audit(elsewhere)[0] == 2
+    status, said = audit([])  # type: ignore[arg-type]
+    assert (status, "not a copy of OSV's advisories" in said) == (2, True)
     (tmp_path / "no.zip").write_text("no zip")
     assert main([str(tmp_path / "no.zip"), "--lock", str(lock)]) == 2
     assert "not a copy of OSV's advisories" in capsys.readouterr().out

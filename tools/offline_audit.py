@@ -36,18 +36,19 @@ def locked(lock: Path) -> dict[str, Version]:
 
 
 def advisories(copy: Path) -> Iterator[dict[str, Any]]:
-    """Yield the advisories of a copy that are not withdrawn."""
+    """Yield the advisories of a copy that are about packages of PyPI."""
     with zipfile.ZipFile(copy) as archive:
         for name in archive.namelist():
             if name.endswith(".json"):
                 advisory = json.loads(archive.read(name))
-                if not advisory.get("withdrawn"):
+                told = advisory.get("affected", ())
+                if any(one.get("package", {}).get("ecosystem") == "PyPI" for one in told):
                     yield advisory
 
 
 def affects(advisory: Mapping[str, Any], name: str, version: Version) -> bool:
     """Say whether an advisory is about this version of a package of PyPI."""
-    return any(
+    return not advisory.get("withdrawn") and any(
         str(version) in affected.get("versions", ())
         or any(
             _in_range(version, told["events"])
@@ -101,8 +102,18 @@ def main(arguments: list[str] | None = None) -> int:
                 if affects(advisory, name, packages[name]):
                     told = advisory.get("summary") or "see osv.dev"
                     found.append(f"{name} {packages[name]}: {advisory['id']}: {told}")
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        zipfile.BadZipFile,
+    ) as error:
         print(f"{given.copy}: not a copy of OSV's advisories ({type(error).__name__})")
+        return 2
+    if not read:
+        print(f"{given.copy}: holds no advisory about a package of PyPI, so nothing was audited")
         return 2
     print("\n".join(sorted(found)) or "no advisory is about a locked version")
     print(

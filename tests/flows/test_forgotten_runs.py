@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from flows import forgotten_runs
 from flows.forgotten_runs import forget_in_runs
 from pipeline.user_error import UserError
 
@@ -49,6 +50,22 @@ def test_only_the_runs_that_named_the_exam_are_changed(state: Path) -> None:
     for file in (state / "prefect").iterdir():
         assert b"E-their-exam" not in file.read_bytes()
     assert forget_in_runs(state, {"E-their-exam"}) == 0
+
+
+def test_what_a_reader_keeps_in_the_log_is_told(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forgotten_runs, "PATIENCE", 0.1)
+    reader = sqlite3.connect(state / "prefect" / "prefect.db")
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM flow_run").fetchall()
+    with pytest.raises(UserError, match="stop `radsim serve` and forget again"):
+        forget_in_runs(state, {"E-their-exam"})
+    reader.close()
+    # Nothing is left to change, but the log is still to be emptied.
+    forget_in_runs(state, {"E-their-exam"})
+    for file in (state / "prefect").iterdir():
+        assert b"E-their-exam" not in file.read_bytes()
 
 
 def test_a_lake_that_was_never_served_has_nothing_to_forget(tmp_path: Path) -> None:
