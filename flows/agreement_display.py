@@ -39,9 +39,8 @@ def show_score(console: Console, score: Score) -> None:
         if name != score.uncertain:
             say(console, f"uncertain {name}: {averages_text(other)}")
     for name, other in score.by_half.items():
-        exams = int(other.outcomes[:1].sum()) if score.uncertain != "ignored" else None
-        count = f" ({exams:,} exams)" if exams is not None else ""
-        say(console, f"half {name}{count}: {averages_text(other)}")
+        exams = len(compared.half(name).exam_ids)
+        say(console, f"half {name} ({exams:,} exams): {averages_text(other)}")
     cells = compared.confusion()
     total = ("averaged classes", cells[compared.averaged].sum(axis=0))
     rows = [*zip(compared.classes, cells, strict=True), total]
@@ -193,14 +192,19 @@ def _figure_table(found: Agreement, console: Console) -> Table:
 
 
 def _figures(found: Agreement, decimals: tuple[int | None, ...]) -> Table:
-    table = _table("class", "gold", "said", *_MEASURES)
+    exams = found.outcomes.sum(axis=1)
+    # Of reviews, and where uncertain states are ignored, each class has its own number of exams.
+    differ = len(set(exams.tolist())) > 1
+    table = _table("class", *(["exams"] if differ else []), "gold", "said", *_MEASURES)
     for n, name in enumerate(found.classes):
         tp, fp, fn, _ = found.outcomes[n].tolist()
-        _row(table, name, f"{tp + fn:,}", f"{tp + fp:,}", *_cells(found.figures[n], decimals))
+        counts = ([f"{exams[n]:,}"] if differ else []) + [f"{tp + fn:,}", f"{tp + fp:,}"]
+        _row(table, name, *counts, *_cells(found.figures[n], decimals))
     tp, fp, fn, _ = found.outcomes[found.averaged].sum(axis=0).tolist()
     micro, macro = found.figures[MICRO], found.figures[MACRO]
-    _row(table, "micro", f"{tp + fn:,}", f"{tp + fp:,}", *_cells(micro, decimals))
-    _row(table, "macro", "", "", *_cells(macro, decimals))
+    blank = [""] if differ else []
+    _row(table, "micro", *blank, f"{tp + fn:,}", f"{tp + fp:,}", *_cells(micro, decimals))
+    _row(table, "macro", *blank, "", "", *_cells(macro, decimals))
     return table
 
 

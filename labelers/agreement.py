@@ -195,14 +195,20 @@ def _measured(
     )
 
 
-def confusion(gold: NDArray[np.int8], said: NDArray[np.int8]) -> NDArray[np.int64]:
-    """Return exams by gold state and labels' state, int64 (n_classes, 4, 4), as in `STATES`."""
+def confusion(
+    gold: NDArray[np.int8], said: NDArray[np.int8], judged: NDArray[np.bool_] | None = None
+) -> NDArray[np.int64]:
+    """Return exams by gold state and labels' state, int64 (n_classes, 4, 4), as in `STATES`.
+
+    Where `judged`, bool (n_exams, n_classes), is false the exam is left out of the class.
+    """
     n_classes = gold.shape[1]
     place = np.zeros(256, np.int64)
     place[np.array(STATES, np.int8).view(np.uint8)] = np.arange(len(STATES))
     row, column = place[gold.view(np.uint8)], place[said.view(np.uint8)]
     cell = (np.arange(n_classes) * len(STATES) + row) * len(STATES) + column
-    counts = np.bincount(cell.ravel(), minlength=n_classes * len(STATES) ** 2)
+    counted_cells = cell.ravel() if judged is None else cell[judged]
+    counts = np.bincount(counted_cells, minlength=n_classes * len(STATES) ** 2)
     return counts.reshape(n_classes, len(STATES), len(STATES))
 
 

@@ -38,12 +38,16 @@ class StateFile:
         Every column as it was read, by name.
     metadata
         Of a Parquet file's schema, as text.
+    judged
+        By column where it says anything at all, bool (n_exams,); a column that is not named says
+        something of every exam, be it that the class is not mentioned.
     """
 
     name: str
     ids: pa.Array
     columns: dict[str, pa.Array]
     metadata: dict[str, str] = field(default_factory=dict)
+    judged: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
 
     def state(self, column: str) -> NDArray[np.int8]:
         """Return a column as states (n_exams,): 1, 0, -1, `NOT_MENTIONED` for an empty value.
@@ -63,6 +67,10 @@ class StateFile:
                 f"there ({len(unknown):,} such rows); a state is 1, 0, -1 or empty"
             )
         return np.array(list(_SPELLINGS.values()), np.int8)[code.to_numpy()]
+
+    def is_judged(self, column: str) -> NDArray[np.bool_]:
+        """Return of which exams a column says anything, bool (n_exams,)."""
+        return self.judged.get(column, np.ones(len(self.ids), bool))
 
     def equals(self, column: str, value: str) -> NDArray[np.bool_]:
         """Return where a column has this value, as text or as a number."""

@@ -6,7 +6,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelers.agreement import counted
 from labelers.agreement_examples import disagreements, sentence_of
 from pipeline.label_states import Labels
 from pipeline.report_texts import ReportTexts
@@ -36,7 +35,7 @@ def worst(
     asked = set(classes) or set(compared.classes)
     for name in sorted(asked - set(compared.classes)):
         raise UserError(f"--class {name}: not compared; compared are {', '.join(compared.classes)}")
-    decisions = counted(compared.gold, compared.said, uncertain, compared.alternatives)
+    decisions = compared.decisions(uncertain)
     chosen = [
         (compared.exam_ids[found.exam].as_py(), found)
         for found in disagreements(compared.gold, compared.said, decisions)

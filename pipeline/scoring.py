@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from labelers.aggregation import NOT_MENTIONED
-from labelers.agreement import UNCERTAIN, Agreement, agreement, confusion, counted
+from labelers.agreement import UNCERTAIN, Agreement, Counted, agreement, confusion, counted
 from labelers.agreement_alternatives import rest_on_alternatives
 from pipeline.gold_files import StateFile
 from pipeline.gold_map import GoldMap
@@ -37,6 +37,9 @@ class Compared:
         The exams, in the order of the gold.
     gold, said
         States, int8 (n_exams, n_classes).
+    judged
+        Whether the gold says anything of the class, bool (n_exams, n_classes); where it does not,
+        the exam is left out of the class.
     patients
         Number of each exam's patient; None where no patient is known.
     second_half
@@ -54,6 +57,7 @@ class Compared:
     exam_ids: pa.Array
     gold: NDArray[np.int8]
     said: NDArray[np.int8]
+    judged: NDArray[np.bool_]
     patients: NDArray[np.int64] | None = None
     second_half: NDArray[np.bool_] | None = None
     alternatives: NDArray[np.bool_] | None = None
@@ -98,7 +102,7 @@ class Compared:
                 "again with --reports and without --labels"
             )
         return agreement(
-            counted(self.gold, self.said, uncertain, self.alternatives),
+            self.decisions(uncertain),
             self.classes,
             averaged=self.averaged,
             patients=self.patients,
@@ -106,9 +110,14 @@ class Compared:
             seed=seed,
         )
 
+    def decisions(self, uncertain: str) -> Counted:
+        """Return the states read as decisions under a setting, where the gold judges."""
+        found = counted(self.gold, self.said, uncertain, self.alternatives)
+        return found._replace(scored=found.scored & self.judged)
+
     def confusion(self) -> NDArray[np.int64]:
-        """Return exams by gold state and labels' state, (n_classes, 4, 4)."""
-        return confusion(self.gold, self.said)
+        """Return judged exams by gold state and labels' state, (n_classes, 4, 4)."""
+        return confusion(self.gold, self.said, self.judged)
 
     def _only(self, kept: NDArray[np.bool_]) -> "Compared":
         def part(values: Any) -> Any:
@@ -122,6 +131,7 @@ class Compared:
             self.exam_ids.filter(pa.array(kept)),
             self.gold[kept],
             self.said[kept],
+            self.judged[kept],
             part(self.patients),
             part(self.second_half),
             part(self.alternatives),
@@ -199,6 +209,7 @@ def compare(
         exam_ids=exam_ids,
         gold=np.stack([gold.state(column)[kept] for column in pairs], axis=1),
         said=said,
+        judged=np.stack([gold.is_judged(column)[kept] for column in pairs], axis=1),
         patients=_patients(gold, kept, patient_column, exam_ids, reports),
         second_half=_halves(exam_ids, reports),
         alternatives=alternatives,

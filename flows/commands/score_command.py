@@ -12,6 +12,7 @@ from flows.stage_display import StageDisplay, output_console
 from pipeline.user_error import UserError
 
 if TYPE_CHECKING:
+    from pipeline.gold_files import StateFile
     from pipeline.label_states import Labels
     from pipeline.report_texts import ReportTexts
     from pipeline.settings import Settings
@@ -26,11 +27,17 @@ def add_to(app: typer.Typer) -> None:
 
 def score(
     gold: Annotated[
-        Path,
+        Path | None,
         typer.Option(
-            "--gold", help="CSV or Parquet with a column of the exam and one a class: 1, 0, -1."
+            "--gold",
+            help="CSV or Parquet with a column of the exam and one a class: 1, 0, -1; or what "
+            "`radsim review export` wrote.",
         ),
-    ],
+    ] = None,
+    reviews: Annotated[
+        bool,
+        typer.Option("--reviews", help="In place of --gold: what the lake's reviewers settled."),
+    ] = False,
     labels: Annotated[
         Path | None,
         typer.Option(
@@ -53,8 +60,8 @@ def score(
         typer.Option(
             "--config",
             "-c",
-            help="Judge the labels of this settings file's lake, and keep the figures (no text) "
-            "for its dashboard.",
+            help="Judge the labels of this settings file's lake and, with --gold, keep the figures "
+            "(no text) for its dashboard.",
         ),
     ] = None,
     key: Annotated[
@@ -125,6 +132,10 @@ def score(
     ] = None,
 ) -> None:
     """Measure how well labels agree with human codes: F1, kappa, confusion, worst cases."""
+    if (gold is None) != reviews:
+        raise UserError("name one gold: --gold FILE, or --reviews for what reviewers settled")
+    if reviews and lake is None and config is None:
+        raise UserError("--reviews are of a lake: name it with --config FILE or --lake FOLDER")
     if sum(source is not None for source in (labels, lake, config)) > 1:
         raise UserError("--labels, --lake and --config each name labels; leave only one")
     if labels is None and lake is None and config is None and reports is None:
@@ -133,22 +144,27 @@ def score(
         )
     if (examples or classes) and reports is None:
         raise UserError("examples show the text of reports: name them with --reports")
-    from pipeline.gold_files import read_state_file
     from pipeline.gold_map import GoldMap, read_gold_map
     from pipeline.label_files import labels_of_reports
     from pipeline.score_examples import worst
     from pipeline.score_record import Score, write_score
     from pipeline.scoring import compare, wanted_classes
 
-    truth = read_state_file(gold, key)
     gold_map = read_gold_map(map) if map is not None else GoldMap()
     site = _settings(config) if config is not None else None
+    scheme = scheme or (str(gold_map.scheme) if gold_map.scheme else None)
+    if site is not None:
+        scheme = scheme or site.manifest.scheme
+        lake = site.lake.root
+        vocabulary = vocabulary or site.label.vocabulary
+    truth = _gold(gold, lake, key, scheme, vocabulary)
+    if truth.judged:
+        scheme, key = truth.metadata["scheme"], "exam_id"
     if site is not None:
         import pyarrow as pa
 
         from pipeline.pseudonyms import Pseudonymiser
 
-        lake = site.lake.root
         known = Pseudonymiser.of(site)
         if known.active and reports is not None:
             raise UserError(
@@ -157,14 +173,10 @@ def score(
             )
         held = [known.as_held(exam) for exam in truth.ids.to_pylist()]
         truth = replace(truth, ids=pa.array(held, pa.string()))
-        vocabulary = vocabulary or site.label.vocabulary
     texts = None
     if reports is not None:
         named = None if patient_column in ("patient_id", *truth.columns) else patient_column
         texts = _texts(reports, id_column or key, text_column, format, named)
-    scheme = scheme or (str(gold_map.scheme) if gold_map.scheme else None)
-    if site is not None:
-        scheme = scheme or site.manifest.scheme
     wanted = wanted_classes(truth, gold_map)
     judged = _labels(labels, lake, texts, key, scheme, wanted, mentions, vocabulary)
     compared = compare(
@@ -185,7 +197,7 @@ def score(
         name: compared.half(name).measured(settings[0], draws=draws, seed=seed) for name in halves
     }
     about = {
-        "gold": str(gold),
+        "gold": truth.name,
         "labels": judged.file.name,
         "labeler": judged.labeler,
         "vocabulary": judged.vocabulary_hash,
@@ -199,14 +211,17 @@ def score(
     digest = judged.vocabulary_hash
     say(
         console,
-        f"{gold} against {judged.file.name}"
+        f"{truth.name} against {judged.file.name}"
         + (f", labeler {judged.labeler}" if judged.labeler else "")
         + (f", vocabulary {digest[:12]}" if digest else "")
         + (f", scheme {judged.scheme.name}" if judged.scheme else "")
         + (f", half {half}" if half else ""),
     )
     show_score(console, measured)
-    if site is not None:
+    if truth.judged:
+        say(console, "reviewers look at doubtful labels first: figures are of those, not of all")
+    # What reviewers say of the labels, the dashboard counts anew each time.
+    elif site is not None:
         from pipeline.kept_scores import keep_score
         from pipeline.lake import Lake
 
@@ -224,6 +239,23 @@ def score(
         found = worst(compared, judged, texts, settings[0], most, classes or ())
         say(console, "\nworst disagreements", style="bold")
         show_examples(console, found)
+
+
+def _gold(
+    file: Path | None, lake: str | None, key: str, scheme: str | None, vocabulary: Path | None
+) -> "StateFile":
+    """Return the gold of a file or, without one, what the reviewers of a lake settled."""
+    from pipeline.review_gold import gold_of_decisions, read_gold
+
+    if file is not None:
+        return read_gold(file, key, scheme, vocabulary)
+    assert lake is not None
+    from pipeline.lake import Lake
+    from pipeline.reviewing import decisions
+    from pipeline.settings_file import load_settings
+
+    known = Lake.of(load_settings(None, {"lake": {"root": lake}}))
+    return gold_of_decisions(decisions(known), f"the reviews of {lake}", scheme, vocabulary)
 
 
 def _settings(config: Path) -> "Settings":
