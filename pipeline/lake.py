@@ -21,6 +21,7 @@ from pipeline.lake_failures import DamagedTableError, failures_of_files, refuse_
 from pipeline.layout import layout_of, mark_layout, refuse_other_layout
 from pipeline.object_store import arrow_file_system, failures_of, refuse_unknown_store
 from pipeline.settings import Settings
+from pipeline.string_views import without_string_views
 from pipeline.user_error import UserError
 
 if TYPE_CHECKING:
@@ -239,6 +240,8 @@ class Lake:
             empty = (declared or schemas.labels(found)).empty_table()
             return empty.select(columns) if columns is not None else empty
         with self.reached(name):
+            if where is not None:
+                dataset = without_string_views(dataset)
             table = dataset.to_table(columns=columns, filter=where)
         if declared is None:
             return table

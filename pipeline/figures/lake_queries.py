@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from data_contracts import schemas
 from pipeline.lake import Lake
+from pipeline.string_views import without_string_views
 
 _SCHEMAS = {**schemas.FIXED, "labels": schemas.labels(())}
 _CONFIG: dict[str, Any] = {
@@ -68,7 +69,9 @@ class LakeQueries:
         if name not in self._tables:
             version = self.versions.get(name)
             dataset = None if version is None else self.lake.dataset(name, version)
-            self._tables[name] = _SCHEMAS[name].empty_table() if dataset is None else dataset
+            self._tables[name] = (
+                _SCHEMAS[name].empty_table() if dataset is None else without_string_views(dataset)
+            )
         return self._tables[name]
 
     def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from pipeline.figures.lake_queries import LakeQueries
 from pipeline.figures.saved_figures import saved
 from pipeline.figures.state_pairs import state_pairs, states_of
 from pipeline.run_history import finished_runs
+from pipeline.string_views import without_string_views
 from pipeline.user_error import UserError
 
 # Versions of labels that are looked through for another vocabulary, the newest first.
@@ -87,7 +88,7 @@ def vocabulary_change(queries: LakeQueries, scheme: Scheme) -> VocabularyChange 
             states_of(scheme, scheme.classes, findings, "earlier"),
             states_of(scheme, scheme.classes, finding_columns(queries)),
             len(scheme.classes),
-            {"earlier": earlier},
+            {"earlier": without_string_views(earlier)},
         )
         rows = [row for n, name in enumerate(scheme.classes) for row in cell_rows(name, cells[n])]
         return pa.Table.from_pylist(rows, schema=CELLS)

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
+from pipeline.figures.lake_queries import LakeQueries
 from pipeline.lake import Lake
 from pipeline.lake_run import Run
 from pipeline.user_error import UserError
@@ -111,3 +113,24 @@ def test_a_read_only_folder_gives_one_line(tmp_path: Path) -> None:
     file.write_text("")
     with pytest.raises(UserError, match="cannot be written"):
         Run(Lake(file / "lake"), "link", {}).__enter__()
+
+
+def test_rows_are_found_by_their_text_after_others_were_deleted(lake: Lake) -> None:
+    with Run(lake, "link", {}) as run:
+        run.append("splits", splits(run, "a", "b", "c"))
+        run.commit({"in": 3})
+    with Run(lake, "link", {}) as run:
+        run.delete("splits", pa.table({"patient_key": ["b"]}))
+        run.commit({"in": 1})
+
+    def found(where: pc.Expression) -> list[str]:
+        return sorted(lake.read("splits", where=where)["patient_key"].to_pylist())
+
+    key = pc.field("patient_key")
+    assert found(key == "a") == ["a"]
+    assert found(key.isin(["b", "c"])) == ["c"]
+    assert found(pc.field("split") == "train") == ["a", "c"]
+    queries = LakeQueries(lake)
+    assert queries.rows("select split from splits where patient_key in ('b', 'c')") == [
+        {"split": "train"}
+    ]
