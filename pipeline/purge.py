@@ -8,6 +8,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from pipeline.delta_log import data_files, files_of_version, forget_statistics, tables_on_disk
+from pipeline.figures.saved_figures import drop_saved
 from pipeline.images.pixel_cache import blank_rows
 from pipeline.lake import Lake
 from pipeline.lake_run import Run
@@ -46,6 +47,7 @@ def purge(run: Run, settings: Settings, traces: Traces, holding: Iterable[str]) 
     _scrub_ledger(run, traces)
     state = lake.state_folder
     shutil.rmtree(state / "training", ignore_errors=True)
+    drop_saved(lake)
     for left in state.glob(f"{SCRATCH}*"):
         shutil.rmtree(left, ignore_errors=True)
     notes = [f"removed {files:,} data files of old versions, blanked {images:,} cached images"]

@@ -29,4 +29,17 @@ def leave_page(settings: Settings) -> Path | None:
 
     path = Lake.of(settings).state_folder / FOLDER / f"radsim-{datetime.now(UTC):%Y-%m-%d}.html"
     save_page(path, page_of_lake(settings))
+    _rank_for_review(settings)
     return path
+
+
+def _rank_for_review(settings: Settings) -> None:
+    """Rank what is to be reviewed while nobody waits for it."""
+    from pipeline.figures.lake_queries import LakeQueries
+    from pipeline.figures.review_queue import ranked_doubts
+    from pipeline.labelling import label_scheme
+    from pipeline.reviewing import decisions
+
+    lake = Lake.of(settings)
+    scheme = label_scheme(settings.manifest.scheme, settings.label.vocabulary)
+    ranked_doubts(LakeQueries(lake), scheme, decisions(lake))

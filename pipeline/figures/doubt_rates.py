@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from labelers import Scheme
 from pipeline.figures.class_months import class_months
+from pipeline.figures.contradictions import contradicted_classes
 from pipeline.figures.lake_queries import LakeQueries
 from pipeline.figures.saved_figures import saved
 from pipeline.label_drift import wilson_interval
@@ -26,10 +28,9 @@ def doubt_rates(queries: LakeQueries, scheme: Scheme) -> pd.DataFrame:
 
     The uncertain rate is the share uncertain of the exams in which the class has a state. The
     conflict rate is, of the exams in which a mention asserts the class present or absent, the share
-    in which mentions of one report assert both; where in the chest they are is not looked at, so
-    «no left effusion; small right effusion» counts as one (our reading). A mention counts as
-    present if its finding belongs to the class, and as absent if its absence denies the class. The
-    class of normality has no mentions of its own and is left out.
+    whose report contradicts itself on a finding of the class (`contradictions`). A mention counts
+    as present if its finding belongs to the class, and as absent if its absence denies the class.
+    The class of normality has no mentions of its own and is left out.
 
     Returns
     -------
@@ -67,16 +68,23 @@ def _row(name: str, rate: str, exams: int, doubtful: int) -> dict[str, object]:
 
 
 def _conflicts(queries: LakeQueries, scheme: Scheme) -> pa.Table:
-    """Return the exams in which each class is asserted, and those with both assertions."""
+    """Return the exams in which each class is asserted, and those that contradict themselves."""
     classes = [name for name in scheme.classes if name != scheme.normal_class]
     made_of = {
+        "of": "one finding and side",  # what an earlier release kept was of any
         "scheme": scheme.name,
         "members": {name: list(scheme.members[name]) for name in classes},
         "mentions": queries.versions.get("mentions"),
     }
 
     def count() -> pa.Table:
-        rows = [row for part in _parts(classes) for row in _counted(queries, scheme, part)]
+        told = pc.value_counts(contradicted_classes(queries, scheme)["class"]).to_pylist()
+        conflicts = {each["values"]: each["counts"] for each in told}
+        rows = [
+            {"class": name, "exams": exams, "conflicts": conflicts.get(name, 0)}
+            for part in _parts(classes)
+            for name, exams in zip(part, _asserted(queries, scheme, part), strict=True)
+        ]
         return pa.Table.from_pylist(rows, schema=_CONFLICTS)
 
     return saved(queries.lake, "conflicts", made_of, count)
@@ -87,39 +95,21 @@ def _parts(classes: list[str]) -> Iterator[list[str]]:
         yield classes[start : start + _CLASSES_A_MASK]
 
 
-def _counted(queries: LakeQueries, scheme: Scheme, classes: list[str]) -> list[dict[str, object]]:
-    """Count by two masks an exam, of which bit n is class n: asserted present, asserted absent."""
-    present: dict[str, int] = {}
-    absent: dict[str, int] = {}
+def _asserted(queries: LakeQueries, scheme: Scheme, classes: list[str]) -> list[int]:
+    """Count the exams that assert each class, by a mask an exam of which bit n is class n."""
+    masks: dict[tuple[str, str], int] = {}
     for n, name in enumerate(classes):
-        for finding in scheme.findings(name):
-            present[finding] = present.get(finding, 0) | 1 << n
-        for finding in scheme.listed[name]:
-            absent[finding] = absent.get(finding, 0) | 1 << n
-    findings = list(present | absent)
-    masks = pa.table(
-        {
-            "finding": findings,
-            "if_present": [present.get(finding, 0) for finding in findings],
-            "if_absent": [absent.get(finding, 0) for finding in findings],
-        }
-    )
-    counts = ", ".join(
-        f"count(*) filter ((present | absent) & {1 << n} > 0), "
-        f"count(*) filter (present & absent & {1 << n} > 0)"
-        for n in range(len(classes))
-    )
+        said = [("present", finding) for finding in scheme.findings(name)]
+        said += [("absent", finding) for finding in scheme.listed[name]]
+        for key in said:
+            masks[key] = masks.get(key, 0) | 1 << n
+    assertions, findings = zip(*masks, strict=True)
+    table = pa.table({"assertion": assertions, "finding": findings, "mask": list(masks.values())})
+    counts = ", ".join(f"count(*) filter (mask & {1 << n} > 0)" for n in range(len(classes)))
     told = queries.table(
-        "with asserted as (select "
-        "bit_or(case when assertion = 'present' then if_present else 0 end) as present, "
-        "bit_or(case when assertion = 'absent' then if_absent else 0 end) as absent "
-        "from mentions join class_masks using (finding) "
-        "where assertion in ('present', 'absent') group by exam_id) "
-        f"select {counts} from asserted",
-        beside={"class_masks": masks},
+        "with asserted as (select bit_or(mask) as mask from mentions "
+        f"join class_masks using (assertion, finding) group by exam_id) select {counts} "
+        "from asserted",
+        beside={"class_masks": table},
     )
-    values = [column[0].as_py() for column in told.columns]
-    return [
-        {"class": name, "exams": values[2 * n], "conflicts": values[2 * n + 1]}
-        for n, name in enumerate(classes)
-    ]
+    return [column[0].as_py() for column in told.columns]

@@ -10,6 +10,7 @@ import numpy as np
 from labelers import Scheme
 from labelers.explanation import ClassReason, class_reasons
 from labelers.rule_labeler import Labelling, Mention
+from labelers.sentences import split_sentences
 from pipeline.figures.class_months import finding_columns
 from pipeline.figures.class_states import state_of_class
 from pipeline.figures.lake_queries import LakeQueries
@@ -50,6 +51,22 @@ class Sought:
     site: str | None = None
     text: str | None = None
     exam: str | None = None
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence of a report.
+
+    Attributes
+    ----------
+    text
+        As it stands in the report.
+    mentions
+        Those in it, with offsets within it.
+    """
+
+    text: str
+    mentions: tuple[Mention, ...]
 
 
 @dataclass(frozen=True)
@@ -175,6 +192,45 @@ def _deciding(labelling: Labelling, scheme: Scheme, reason: ClassReason) -> set[
         known = labelling.vocabulary.findings
         wanted |= {(other.id, "present") for other in known if members & set(other.excludes)}
     return wanted
+
+
+def sentences_on(labelling: Labelling, scheme: Scheme, label_class: str) -> list[Sentence]:
+    """Return the sentences that speak of a class, in the order of the report, with its mentions.
+
+    They mention a finding of the class or one whose presence denies it; of the class of normality,
+    any abnormality. Where the lake keeps no text there are none.
+    """
+    if label_class == scheme.normal_class:
+        findings = set(scheme.abnormal)
+    else:
+        findings = set(scheme.findings(label_class))
+        known = labelling.vocabulary.findings
+        findings |= {other.id for other in known if findings & set(other.excludes)}
+    found = []
+    for number, (_, text) in enumerate(labelling.sections):
+        mentions = [
+            mention
+            for mention in labelling.mentions
+            if mention.section_no == number and mention.finding in findings
+        ]
+        for begin, end in split_sentences(text) if mentions else ():
+            within = tuple(_moved(m, begin) for m in mentions if begin <= m.start < end)
+            if within:
+                found.append(Sentence(text[begin:end], within))
+    return found
+
+
+def _moved(mention: Mention, begin: int) -> Mention:
+    """Return a mention with offsets from `begin`; a cue of another sentence is left out."""
+    start, end = mention.cue_start, mention.cue_end
+    if start is None or end is None or start < begin:
+        start, end = begin, begin
+    return mention._replace(
+        start=mention.start - begin,
+        end=mention.end - begin,
+        cue_start=start - begin,
+        cue_end=end - begin,
+    )
 
 
 def frequent_cues(queries: LakeQueries, most: int = 200) -> list[str]:

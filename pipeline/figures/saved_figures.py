@@ -1,6 +1,7 @@
 """Figures of a table version, kept in the lake's state folder, so that a page need not count anew.
 
-They are counts, never text or identifiers, and can be deleted at any time.
+They are counts, never text, and can be deleted at any time; the queue of review alone names exams,
+which is why `radsim forget` deletes them all.
 """
 
 import hashlib
@@ -42,3 +43,9 @@ def saved(
     except OSError:
         part.unlink(missing_ok=True)
     return table
+
+
+def drop_saved(lake: Lake) -> None:
+    """Delete what is kept; it is made anew when it is asked for."""
+    for path in (lake.state_folder / FOLDER).glob("*.parquet"):
+        path.unlink(missing_ok=True)

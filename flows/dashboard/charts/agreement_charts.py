@@ -23,7 +23,8 @@ def doubt_chart(rates: pd.DataFrame) -> Figure:
     return Figure(
         title,
         "Uncertain: of the exams whose report speaks of the class, the share left uncertain. "
-        "Conflict: of those that assert it, the share whose mentions say both present and absent. "
+        "Conflict: of those that assert it, the share that calls one finding present and absent of "
+        "the same side. "
         f"Lines are 95 % intervals (Wilson); at most "
         f"{counted(int(rates['exams'].max()), 'exam')} a class, each n stands in the numbers.",
         _dots(

@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 import pandas as pd
 import streamlit as st
 
-from flows.dashboard.marked_text import legend, marked_text
 from flows.dashboard.session import cues, queries, settings
+from flows.dashboard.shown_report import show_report
 from labelers import Scheme
 from labelers.vocabulary.loader import ASSERTIONS
 from pipeline.figures.evidence import (
@@ -62,7 +62,8 @@ def page() -> None:
         return
     text, picture = st.columns([3, 2])
     with text:
-        _report(evidence)
+        st.subheader("Report")
+        show_report(evidence.labelling)
     with picture:
         _radiographs(asked, chosen, exam_id)
     _reasons(evidence, scheme)
@@ -131,23 +132,6 @@ def _unless_any(value: str | None) -> str | None:
 def _in_a_line(exam: dict[str, Any]) -> str:
     at = f"{exam['exam_time']:%Y-%m-%d}" if exam["exam_time"] else "no time"
     return f"{exam['exam_id']} · {at}" + (f" · {exam['site']}" if exam["site"] else "")
-
-
-def _report(evidence: ExamEvidence) -> None:
-    st.subheader("Report")
-    labelling = evidence.labelling
-    if not any(text for _, text in labelling.sections):
-        st.info(
-            'This lake keeps no text ([privacy] keep_text = "none"): the report cannot be shown; '
-            "its labels and their reasons can."
-        )
-        return
-    st.html(f'<div class="report">{legend()}</div>')
-    parts = []
-    for number, (kind, text) in enumerate(labelling.sections):
-        mentions = [m for m in labelling.mentions if m.section_no == number]
-        parts.append(f"<h4>{marked_text(kind, [])}</h4>{marked_text(text, mentions)}")
-    st.html(f'<div class="report">{"".join(parts)}</div>')
 
 
 def _reasons(evidence: ExamEvidence, scheme: Scheme) -> None:

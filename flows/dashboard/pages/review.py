@@ -3,12 +3,17 @@
 import pyarrow as pa
 import streamlit as st
 
-from flows.dashboard.marked_text import legend, marked_text
 from flows.dashboard.session import queries, reviewer, settings
+from flows.dashboard.shown_report import show_report, show_sentences
 from labelers import Scheme
-from pipeline.figures.evidence import ExamEvidence, exam_evidence, pixels_of_exam
+from pipeline.figures.evidence import (
+    ExamEvidence,
+    exam_evidence,
+    pixels_of_exam,
+    sentences_on,
+)
 from pipeline.figures.lake_queries import LakeQueries
-from pipeline.figures.review_queue import Waiting, review_queue
+from pipeline.figures.review_queue import AT_A_TIME, Waiting, review_queue
 from pipeline.figures.reviewer_agreement import reviewer_agreement
 from pipeline.labelling import label_scheme
 from pipeline.manifest_images import cache_folder
@@ -17,7 +22,6 @@ from pipeline.reviewing import LONGEST_COMMENT, decide, decisions
 from pipeline.settings import Settings
 
 EVERY = "every class"
-_STEP = 250  # decisions after which a longer queue is looked up
 # What a button decides: its words, its key, and the state.
 STATES = (
     ("Positive", "1", 1),
@@ -31,8 +35,9 @@ def page() -> None:
     """Show the page."""
     st.title("Review")
     st.caption(
-        "What holds of this class? Label file against report first, then what reports leave "
-        "uncertain, rare classes first. Your word overrides rule and file in the next manifest."
+        "What holds of this class? First what reviewers differ on, then label file against report, "
+        "reports that contradict themselves, and what is left uncertain; rare classes first. Your "
+        "word overrides rule and file in the next manifest."
     )
     asked, chosen, who = queries(), settings(), reviewer()
     scheme = label_scheme(chosen.manifest.scheme, chosen.label.vocabulary)
@@ -43,13 +48,10 @@ def page() -> None:
         if row["reviewer"] == who and row["scheme"] == scheme.name
     ]
     wanted = st.selectbox("Class", [EVERY, *scheme.classes], key="class")
-    only = None if wanted == EVERY else wanted
-    decided = {(row["exam_id"], row["class"]) for row in mine}
-    most = _STEP * (2 + len(decided) // _STEP)
-    versions = tuple(asked.versions.get(name) for name in ("labels", "file_labels"))
-    ranked = _ranked(asked.lake.root, versions, scheme.name, only, most, asked, scheme)
-    queue = [each for each in ranked if (each.exam_id, each.label_class) not in decided]
-    st.caption(f"{who}: {len(mine):,} decided; z takes the last one back.")
+    with st.spinner("ranking what is to be reviewed; this is done once for a state of the labels"):
+        queue = review_queue(asked, scheme, every, who, None if wanted == EVERY else wanted)
+    first = f"the first {len(queue):,}" if len(queue) >= AT_A_TIME else f"{len(queue):,}"
+    st.caption(f"{who}: {first} to review, {len(mine):,} decided; z takes the last one back.")
     if st.button("Undo", shortcut="z", disabled=not mine, key="undo"):
         decide(chosen, mine[-1]["exam_id"], mine[-1]["class"], who, UNDO)
         st.rerun()
@@ -71,22 +73,18 @@ def _look(asked: LakeQueries, chosen: Settings, scheme: Scheme, now: Waiting) ->
         if evidence is None:
             st.info("The report of this exam is not in the lake.")
         else:
-            _report(evidence, now)
+            _report(evidence, scheme, now)
 
 
-def _report(evidence: ExamEvidence, now: Waiting) -> None:
+def _report(evidence: ExamEvidence, scheme: Scheme, now: Waiting) -> None:
+    """Show what the labels say and why, the sentences on the class, then the whole report."""
     for label_class, state, reason in evidence.reasons:
         if label_class == now.label_class:
             st.text(f"The labels say {state}: {reason}")
-    if not any(text for _, text in evidence.labelling.sections):
-        st.info('This lake keeps no text ([privacy] keep_text = "none").')
-        return
-    st.html(f'<div class="report">{legend()}</div>')
-    parts = []
-    for number, (kind, text) in enumerate(evidence.labelling.sections):
-        mentions = [m for m in evidence.labelling.mentions if m.section_no == number]
-        parts.append(f"<h4>{marked_text(kind, [])}</h4>{marked_text(text, mentions)}")
-    st.html(f'<div class="report">{"".join(parts)}</div>')
+    sentences = sentences_on(evidence.labelling, scheme, now.label_class)
+    if sentences:
+        show_sentences(sentences)
+    show_report(evidence.labelling)
 
 
 def _agreement(every: pa.Table, scheme: Scheme) -> None:
@@ -99,20 +97,6 @@ def _agreement(every: pa.Table, scheme: Scheme) -> None:
         "same: share of the questions that both decided on with the same of the four states. "
         "kappa: Cohen's κ, 1 full agreement, 0 that of chance, with its 95 % interval (bootstrap)."
     )
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _ranked(
-    root: str,
-    versions: tuple[int | None, ...],
-    scheme_name: str,
-    only: str | None,
-    most: int,
-    _asked: LakeQueries,
-    _scheme: Scheme,
-) -> list[Waiting]:
-    """Return the queue of everybody, looked up once for a state of the labels."""
-    return review_queue(_asked, _scheme, set(), only, most)
 
 
 def _buttons(now: Waiting, who: str) -> None:

@@ -5,7 +5,14 @@ from datetime import date
 import pytest
 
 from labelers import load_scheme
-from pipeline.figures.evidence import Sought, exam_evidence, find_exams, frequent_cues
+from pipeline.figures.evidence import (
+    Sentence,
+    Sought,
+    exam_evidence,
+    find_exams,
+    frequent_cues,
+    sentences_on,
+)
 from pipeline.figures.lake_queries import LakeQueries
 from pipeline.lake import Lake
 from pipeline.settings import Settings
@@ -63,3 +70,25 @@ def test_there_is_no_evidence_of_an_exam_that_is_not_there(queries: LakeQueries)
 
 def test_cues_come_the_most_frequent_first(queries: LakeQueries) -> None:
     assert frequent_cues(queries)[0] == "no"
+
+
+def sentences(queries: LakeQueries, exam: str, label_class: str) -> list[Sentence]:
+    evidence = exam_evidence(queries, SCHEME, exam, None)
+    assert evidence is not None
+    return sentences_on(evidence.labelling, SCHEME, label_class)
+
+
+def test_the_sentences_on_a_class_stand_alone_with_their_marks(queries: LakeQueries) -> None:
+    [sentence] = sentences(queries, "E1", "Pneumonia")
+    assert sentence.text == "No effusion, but possible left lower lobe pneumonia."
+    [mention] = sentence.mentions
+    assert sentence.text[mention.start : mention.end] == "pneumonia"
+    assert sentence.text[mention.cue_start : mention.cue_end] == "possible"
+    assert sentences(queries, "E1", "Fracture") == []
+    # What takes normality away speaks of it.
+    assert sentence.text in [found.text for found in sentences(queries, "E1", "No Finding")]
+
+
+def test_what_denies_a_class_by_its_presence_is_a_sentence_on_it(queries: LakeQueries) -> None:
+    [sentence] = sentences(queries, "E1", "Cardiomegaly")
+    assert sentence.text == "Heart size normal."
