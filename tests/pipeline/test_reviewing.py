@@ -5,6 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from flows.command_line import app
@@ -16,6 +19,7 @@ from pipeline.reviewing import decide, decisions, take_in
 from pipeline.stages.link import link
 from pipeline.staleness import stage_states
 from pipeline.user_error import UserError
+from pipeline.vacuum import vacuum
 from pipeline.waiting_reviews import FIELDS, waiting
 from tests.pipeline.stages.conftest import Site
 from tests.pipeline.stages.linked_site import link_site, told
@@ -59,6 +63,42 @@ def test_two_who_differ_settle_nothing_and_the_third_decides():
     assert settled(said(("ana", STATE, None))).states == {question: None}
 
 
+REVIEWERS = ("ana", "ben", "eva")
+DECISIONS = st.lists(
+    st.tuples(
+        st.sampled_from(REVIEWERS),
+        st.sampled_from((STATE, SKIP, UNDO)),
+        st.sampled_from((1, 0, -1, None)),
+    ),
+    max_size=12,
+)
+
+
+@given(made=DECISIONS, order=st.randoms(use_true_random=False))
+@examples(max_examples=200, deadline=None)
+def test_what_stands_is_what_a_pile_of_each_reviewer_leaves_on_top_in_any_order(made, order):
+    made = [(who, what, state if what == STATE else None) for who, what, state in made]
+    piles = {who: [] for who in REVIEWERS}
+    for who, what, state in made:
+        if what != UNDO:
+            piles[who].append((what, state))
+        elif piles[who]:
+            piles[who].pop()
+    top = {who: pile[-1] for who, pile in piles.items() if pile}
+    table = said(*made)
+    rows = list(range(table.num_rows))
+    order.shuffle(rows)
+    stands = standing(table.take(pa.array(rows, pa.int64()))).to_pylist()
+    assert {row["reviewer"]: (row["decision"], row["state"]) for row in stands} == top
+    assert len(stands) == len(top)
+    # A state is settled if it has more than half of the votes, and disputed if none has.
+    votes = [state for what, state in top.values() if what == STATE]
+    winners = {state for state in votes if 2 * votes.count(state) > len(votes)}
+    together = settled(table)
+    assert set(together.states.values()) == winners
+    assert bool(together.disputed) == (bool(votes) and not winners)
+
+
 @pytest.fixture(scope="module")
 def reviewed(tmp_path_factory):
     """Return a linked site on which exam E1, an effusion by its file, is reviewed and linked."""
@@ -100,6 +140,16 @@ def test_decisions_are_taken_in_once_and_a_killed_run_goes_on(reviewed):
     assert take_in(told(reviewed)).counts == {"in": 1, "kept": 0, "unchanged": 1}
     assert reviewed.lake.read("reviews").equals(before)
     assert waiting(reviewed.lake).num_rows == 0
+
+
+def test_decisions_outlive_a_vacuum_and_stand_in_the_history(reviewed):
+    before = decisions(reviewed.lake)
+    vacuum(told(reviewed), keep_days=0)
+    assert decisions(reviewed.lake).equals(before)
+    lake = str(reviewed.folder / "lake")
+    result = CliRunner().invoke(app, ["history", "reviews", "--lake", lake])
+    assert result.exit_code == 0, result.output
+    assert "review" in result.stdout
 
 
 def test_line_cut_off_by_a_crash_does_not_spoil_the_next(reviewed):

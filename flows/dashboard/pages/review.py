@@ -50,8 +50,9 @@ def page() -> None:
     wanted = st.selectbox("Class", [EVERY, *scheme.classes], key="class")
     with st.spinner("ranking what is to be reviewed; this is done once for a state of the labels"):
         queue = review_queue(asked, scheme, every, who, None if wanted == EVERY else wanted)
-    first = f"the first {len(queue):,}" if len(queue) >= AT_A_TIME else f"{len(queue):,}"
-    st.caption(f"{who}: {first} to review, {len(mine):,} decided; z takes the last one back.")
+    # Of many there are more than were ranked.
+    waiting = f"{'at least ' if len(queue) >= AT_A_TIME else ''}{len(queue):,}"
+    st.caption(f"{who}: {waiting} to review, {len(mine):,} decided; z takes the last one back.")
     if st.button("Undo", shortcut="z", disabled=not mine, key="undo"):
         decide(chosen, mine[-1]["exam_id"], mine[-1]["class"], who, UNDO)
         st.rerun()

@@ -31,7 +31,11 @@ PAGES = {
     # The exam is one of the demo, whose radiographs are phantoms.
     "similarity": ("similarity?exam=CXR1016", 2_900),
 }
-PAGES_WITH_TEXT = {"evidence": ("evidence", 1_300), "quarantine": ("quarantine", HEIGHT)}
+PAGES_WITH_TEXT = {
+    "evidence": ("evidence", 1_300),
+    "review": ("review", 1_300),
+    "quarantine": ("quarantine", HEIGHT),
+}
 
 REPORTS = """\
 exam_id,patient_id,time,site,indication,comparison,findings,impression

@@ -133,3 +133,14 @@ def test_keys_decide_a_class_and_take_it_back(page: "Page", address: str) -> Non
     page.get_by_text("1 decided").wait_for(timeout=SECONDS)
     page.keyboard.press("z")
     page.get_by_text("0 decided").wait_for(timeout=SECONDS)
+
+
+def test_markup_in_the_sentence_under_review_is_shown_and_not_run(
+    page: "Page", address: str
+) -> None:
+    page.goto(f"{address}/review")
+    page.get_by_text("E6: the report leaves it uncertain").wait_for(timeout=SECONDS)
+    sentence = page.locator(".sentences").get_by_text("<script>document.")
+    sentence.first.wait_for(timeout=SECONDS)
+    page.get_by_text("<script>document.title='run'</script>").first.wait_for(timeout=SECONDS)
+    assert page.title() != "run"
