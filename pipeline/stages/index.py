@@ -23,6 +23,8 @@ from pipeline.stage_summary import Progress, StageSummary, silent
 
 # A scan that is killed goes on after the last so many files.
 FILES_A_COMMIT = 20_000
+# What each commit has to know of the images there are.
+_KNOWN = ("image_id", "exam_id", "path", "pixel_digest", "usable", "reason", "content_hash")
 
 
 def index(
@@ -97,7 +99,7 @@ def _index_part(
         How many files the commits before described.
     """
     seal = PathSeal(pseudonymiser)
-    known = run.read("images").to_pandas()
+    known = run.read("images", list(_KNOWN)).to_pandas()
     known["path"] = pd.Series(seal.opened(known["path"]), known.index, "str")
     counts = {"in": 0, "indexed": 0, "unchanged": 0}
     force = run.parameters["force"]
