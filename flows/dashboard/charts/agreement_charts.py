@@ -4,6 +4,7 @@ import altair as alt
 import pandas as pd
 
 from flows.dashboard.charts.figure import Figure, counted, nothing
+from flows.dashboard.charts.interval_dots import interval_dots
 from flows.dashboard.palette import ACCENT, ASSERTIONS, FLAG, STATES
 from pipeline.figures.label_agreement import NAMES, AgreementFigures
 from pipeline.figures.vocabulary_change import VocabularyChange
@@ -124,31 +125,18 @@ def _dots(
     colours: list[str],
 ) -> alt.LayerChart:
     """Return a dot with its interval for each class and kind, one below the other."""
-    base = alt.Chart(rows).encode(
-        y=alt.Y("class:N", sort=order, title=None, axis=_EVERY),
-        yOffset=alt.YOffset(f"{kind}:N", sort=kinds),
-        color=alt.Color(
-            f"{kind}:N",
-            scale=alt.Scale(domain=kinds, range=colours),
-            legend=alt.Legend(orient="top", title=None),
-        ),
+    chart = interval_dots(
+        rows,
+        down="class",
+        order=order,
+        kind=kind,
+        kinds=kinds,
+        colours=colours,
+        x=alt.X("low:Q", title=unit, axis=alt.Axis(format=numbers)),
+        value=value,
+        n="exams",
     )
-    lines = base.mark_rule(strokeWidth=2).encode(
-        x=alt.X("low:Q", title=unit, axis=alt.Axis(format=numbers)), x2="high:Q"
-    )
-    points = base.mark_point(filled=True, size=60).encode(
-        x=f"{value}:Q",
-        shape=alt.Shape(f"{kind}:N", scale=alt.Scale(domain=kinds), legend=None),
-        tooltip=[
-            "class",
-            kind,
-            alt.Tooltip(f"{value}:Q", format=".3f"),
-            alt.Tooltip("low:Q", format=".3f"),
-            alt.Tooltip("high:Q", format=".3f"),
-            alt.Tooltip("exams:Q", format=","),
-        ],
-    )
-    return (lines + points).properties(height=_CLASS_HEIGHT * len(order) + 90)
+    return chart.properties(height=_CLASS_HEIGHT * len(order) + 90)
 
 
 def _square(

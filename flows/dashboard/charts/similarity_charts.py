@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 
 from flows.dashboard.charts.figure import Figure, nothing
+from flows.dashboard.charts.interval_dots import interval_dots
 from flows.dashboard.palette import FLAG, GREY, SERIES, STATES
 from pipeline.figures.gallery_sample import GallerySample
 
@@ -75,32 +76,24 @@ def measures_chart(measures: pd.DataFrame, measure: str) -> Figure:
             for queries, n in zip(rows["queries"], rows["n_queries"], strict=True)
         ]
     )
-    base = alt.Chart(rows).encode(
-        y=alt.Y("class_n:N", title=None, axis=alt.Axis(labelOverlap=False, labelLimit=260)),
-        yOffset=alt.YOffset("model_id:N", sort=models),
-        color=alt.Color(
-            "model_id:N",
-            scale=alt.Scale(domain=models, range=SERIES[: len(models)]),
-            legend=alt.Legend(orient="top", title=None, columns=1, labelLimit=500),
-        ),
-    )
-    lines = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", title=measure), x2="high:Q")
-    points = base.mark_point(filled=True, size=60).encode(
-        x="value:Q",
-        shape=alt.Shape("model_id:N", scale=alt.Scale(domain=models), legend=None),
-        tooltip=[
-            "model_id",
-            "queries",
-            *(alt.Tooltip(f"{name}:Q", format=".3f") for name in ("value", "low", "high")),
-            alt.Tooltip("n_queries:Q", format=","),
-        ],
+    chart = interval_dots(
+        rows,
+        down="class_n",
+        order=sorted(set(rows["class_n"])),
+        kind="model_id",
+        kinds=models,
+        colours=SERIES[: len(models)],
+        x=alt.X("low:Q", title=measure),
+        value="value",
+        n="n_queries",
+        legend_columns=1,
     )
     return Figure(
         title,
         "A mark is the measure over the n queries of a class, the line its 95 % interval "
         "(bootstrap over patients). «chance» is an embedding drawn at random, «untrained» the "
         "network before training: a model is worth what it gains on them.",
-        (lines + points).properties(height=_CLASS_HEIGHT * rows["class_n"].nunique()),
+        chart.properties(height=_CLASS_HEIGHT * rows["class_n"].nunique()),
         rows.drop(columns="class_n"),
     )
 

@@ -129,8 +129,12 @@ def test_keys_decide_a_class_and_take_it_back(page: "Page", address: str) -> Non
     page.goto(f"{address}/review")
     page.get_by_text("0 decided").wait_for(timeout=SECONDS)
     page.get_by_text("The labels say").first.wait_for(timeout=SECONDS)
+    # Streamlit drops a key that is pressed while the page is still being written.
+    at_rest = page.locator("[data-test-script-state='notRunning']")
+    at_rest.wait_for(timeout=SECONDS)
     page.keyboard.press("2")
     page.get_by_text("1 decided").wait_for(timeout=SECONDS)
+    at_rest.wait_for(timeout=SECONDS)
     page.keyboard.press("z")
     page.get_by_text("0 decided").wait_for(timeout=SECONDS)
 
