@@ -40,8 +40,8 @@ _FROM_TEXT = ("mentions", "labels")
 _SAME = ["table", "key", "source"]
 
 
-def discard(settings: Settings, rows: pa.Table) -> StageSummary:
-    """Note that rows (of `chosen_rows`) are discarded, by whom and when.
+def discard(settings: Settings, rows: pa.Table, who: str | None = None) -> StageSummary:
+    """Note that rows (of `chosen_rows`) are discarded, by whom (the local account) and when.
 
     Raises
     ------
@@ -49,20 +49,21 @@ def discard(settings: Settings, rows: pa.Table) -> StageSummary:
         The lake cannot be written.
     """
     with Run(Lake.of(settings), "quarantine", {"decision": DISCARDED}) as run:
-        _decide(run, rows, DISCARDED)
+        _decide(run, rows, DISCARDED, who)
         counts = {"in": rows.num_rows, "discarded": rows.num_rows}
         run.commit(counts)
         return run.summary(counts, parts=("discarded",))
 
 
 def release(
-    settings: Settings, rows: pa.Table, progress: Progress = silent
+    settings: Settings, rows: pa.Table, progress: Progress = silent, who: str | None = None
 ) -> tuple[StageSummary, ...]:
     """Read the sources of rows (of `chosen_rows`) again; those that are taken in are released.
 
     The whole source is read, as the stage reads it every night, so other rows may come in as well.
     A row without a key is released if its source was read again and did not refuse it; one with a
-    key if its table has the key now, or refuses it by another rule.
+    key if its table has the key now, or refuses it by another rule. `who` decides, the local
+    account by default.
 
     Returns
     -------
@@ -87,7 +88,7 @@ def release(
         released = rows.filter(taken)
         if released.num_rows:
             run.delete("quarantine", released.select(["row_id"]))
-            _decide(run, released, RELEASED)
+            _decide(run, released, RELEASED, who)
         stay = rows.num_rows - released.num_rows
         counts = {"in": rows.num_rows, "released": released.num_rows, "quarantined": stay}
         run.commit(counts)
@@ -173,7 +174,7 @@ def _sources_read(settings: Settings) -> dict[str, Sequence[str]]:
     return read | {"reports": tuple(f"{source} {known.one(name)}" for name in names)}
 
 
-def _decide(run: Run, rows: pa.Table, decision: str) -> None:
+def _decide(run: Run, rows: pa.Table, decision: str, who: str | None) -> None:
     """Write a decision on each row, with what quarantine said of it."""
     made = run.read("quarantine_decisions", ["decision_no"])
     first = (pc.max(made["decision_no"]).as_py() or 0) + 1
@@ -183,7 +184,7 @@ def _decide(run: Run, rows: pa.Table, decision: str) -> None:
         rows.select(bare)
         .append_column("decision_no", pa.array(range(first, first + size), pa.int64()))
         .append_column("decision", pa.repeat(pa.scalar(decision), size))
-        .append_column("who", pa.repeat(pa.scalar(local_account()), size))
+        .append_column("who", pa.repeat(pa.scalar(who or local_account()), size))
     )
     stamped = run.stamped(told, rows["source"], rows["content_hash"])
     run.append("quarantine_decisions", whole(run, "quarantine_decisions", stamped))

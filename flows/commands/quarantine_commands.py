@@ -24,6 +24,9 @@ TableOption = Annotated[
 RuleOption = Annotated[
     str | None, typer.Option("--rule", help="Rows that this rule of the contract refused.")
 ]
+WhoOption = Annotated[
+    str | None, typer.Option("--by", help="Who decides; your account by default.")
+]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask first.")]
 
 
@@ -92,6 +95,7 @@ def release(
     table: TableOption = None,
     rule: RuleOption = None,
     yes: YesOption = False,
+    by: WhoOption = None,
     config: ConfigOption = None,
     lake: LakeOption = None,
     assignments: SetOption = None,
@@ -103,8 +107,10 @@ def release(
         typer.confirm(f"Read the sources of {chosen.num_rows:,} rows again?", abort=True)
     from pipeline.quarantine_decisions import release as release_rows
 
-    with resumed_by(_again("release", rows, table, rule, request)), StageDisplay() as display:
-        for summary in release_rows(request.load(), chosen, display.progress_for("release")):
+    again = _again("release", rows, table, rule, by, request)
+    with resumed_by(again), StageDisplay() as display:
+        progress = display.progress_for("release")
+        for summary in release_rows(request.load(), chosen, progress, by):
             display.show(summary)
 
 
@@ -113,6 +119,7 @@ def discard(
     table: TableOption = None,
     rule: RuleOption = None,
     yes: YesOption = False,
+    by: WhoOption = None,
     config: ConfigOption = None,
     lake: LakeOption = None,
     assignments: SetOption = None,
@@ -126,8 +133,8 @@ def discard(
         )
     from pipeline.quarantine_decisions import discard as discard_rows
 
-    with resumed_by(_again("discard", rows, table, rule, request)), StageDisplay() as display:
-        display.show(discard_rows(request.load(), chosen))
+    with resumed_by(_again("discard", rows, table, rule, by, request)), StageDisplay() as display:
+        display.show(discard_rows(request.load(), chosen, by))
 
 
 def _chosen(
@@ -149,8 +156,9 @@ def _again(
     rows: list[str] | None,
     table: str | None,
     rule: str | None,
+    by: str | None,
     request: SettingsRequest,
 ) -> list[str]:
-    limits = [("--table", table), ("--rule", rule)]
+    limits = [("--table", table), ("--rule", rule), ("--by", by)]
     asked = [word for option, value in limits if value for word in (option, value)]
     return ["radsim", "quarantine", name, *(rows or ()), *asked, *request.arguments()]

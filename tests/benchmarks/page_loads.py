@@ -15,8 +15,10 @@ from pathlib import Path
 
 import psutil
 
-from flows.dashboard.figures_of_lake import page_of_lake
+from flows.dashboard.nightly_page import leave_page
 from flows.settings_request import SettingsRequest
+from pipeline.figures.lake_queries import LakeQueries
+from pipeline.lake import Lake
 from tests.flows.dashboard import chromium
 
 PAGES = {
@@ -26,6 +28,7 @@ PAGES = {
     "review": "Not mentioned",
     "quarantine": "in quarantine",
 }
+SIMILARITY = {"similarity": "Distances of pairs"}  # of a lake with embeddings
 TIMES = 3
 
 
@@ -33,7 +36,7 @@ def measure(lake: Path) -> None:
     """Print the figures of one lake."""
     request = SettingsRequest(None, (("lake.root", str(lake)),))
     began = time.monotonic()
-    page_of_lake(request.load())
+    leave_page(request.load())
     print(f"{lake}: figures counted and page made in {time.monotonic() - began:.1f} s")
     with chromium.served(request) as address, chromium.browser() as browser:
         port = address.rpartition(":")[2]
@@ -41,7 +44,8 @@ def measure(lake: Path) -> None:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto(address)
         page.get_by_text(PAGES[""]).first.wait_for()
-        for path, last in PAGES.items():
+        embedded = LakeQueries(Lake.of(request.load())).has("embeddings")
+        for path, last in {**PAGES, **(SIMILARITY if embedded else {})}.items():
             first, whole = [], []
             for _ in range(TIMES):
                 began = time.monotonic()

@@ -133,8 +133,12 @@ def test_the_command_lists_releases_and_discards(tmp_path: Path) -> None:
     assert "no open row" in run("discard", "zz", "--yes")
     assert "Aborted" in run("discard", rows["E1"], answer="n\n")
     assert len(still_open(settings)) == 2
-    run("discard", rows["E1"], "--yes")
+    run("discard", rows["E1"], "--by", "ada", "--yes")
     write(tmp_path / "reports.csv", ("E1", ""), ("E2", "Clear lungs."))
     assert "1 released" in run("release", "--rule", "report_empty", "--yes")
     assert "no row waits in quarantine" in run("list")
-    assert rows["E1"] in run("list", "--discarded")
+    told = run("list", "--discarded")
+    assert rows["E1"] in told
+    assert "ada" in told
+    [released] = decided_rows(Lake.of(settings), RELEASED).to_pylist()
+    assert released["who"] == local_account()

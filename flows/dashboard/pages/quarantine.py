@@ -6,7 +6,7 @@ import streamlit as st
 from flows.dashboard.charts.figure import counted
 from flows.dashboard.charts.quarantine_charts import refused_chart
 from flows.dashboard.command_run import offer_command
-from flows.dashboard.session import queries
+from flows.dashboard.session import queries, reviewer, settings
 from flows.dashboard.shown_figure import show
 from pipeline.figures.lake_queries import LakeQueries
 from pipeline.figures.quarantine_counts import (
@@ -67,8 +67,13 @@ def _rows(asked: LakeQueries, counts: pd.DataFrame) -> None:
     named = [row_id[:_ID_LENGTH] for row_id in chosen] or ["--table", table, "--rule", rule]
     of_rule = int(counts[(counts["table"] == table) & (counts["rule"] == rule)]["rows"].sum())
     offer_command(
-        ["quarantine", what.lower(), *named, "--yes"],
+        ["quarantine", what.lower(), *named, *_by(), "--yes"],
         "quarantine",
         button=what,
         sure=f"Yes, {what.lower()} {counted(len(chosen) or of_rule, 'row')} now",
     )
+
+
+def _by() -> list[str]:
+    """Return the words that name who decides, where a proxy names them."""
+    return ["--by", reviewer()] if settings().dashboard.user_header else []

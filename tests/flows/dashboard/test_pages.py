@@ -163,6 +163,17 @@ def test_a_refused_row_is_released_or_discarded_when_confirmed_and_by_the_comman
     ]
 
 
+def test_who_decides_on_refused_rows_is_who_the_proxy_names(
+    page_of: PageOf, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "site.toml"
+    told = site.read_text(encoding="utf-8").replace('"lake"', f'"{site.parent / "lake"}"')
+    config.write_text(told + '[dashboard]\nuser_header = "X-User"\n', encoding="utf-8")
+    monkeypatch.setattr("flows.dashboard.pages.quarantine.reviewer", lambda: "ada")
+    page = page_of("quarantine", config)
+    assert "--by ada --yes" in page.code[0].value
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from flows.dashboard.figures_of_lake import page_of_lake
 from flows.settings_request import SettingsRequest
+from pipeline.lake import Lake
 from pipeline.road import stage
 from pipeline.settings_file import load_settings
 from tests.flows.dashboard import chromium
@@ -84,3 +86,16 @@ def test_a_first_time_user_finds_the_ten_exams_nearest_to_a_file(
         page.locator("input[type=file]").set_input_files(wrong)
         page.get_by_text("not a radiograph that RadSim uses").wait_for(timeout=SECONDS)
         assert page.get_by_text("Traceback").count() == 0
+
+
+def test_the_archived_page_has_the_distances_and_names_no_image(trained: Path) -> None:
+    scheme = str(trained.parent / "ours.yaml")
+    settings = load_settings(trained, {"manifest": {"scheme": scheme}})
+    page = page_of_lake(settings)
+    assert "Distances of pairs, by whether they share a label" in page
+    assert "Nothing is measured yet: run `radsim evaluate`." in page
+    images = Lake.of(settings).read("images", ["image_id", "exam_id", "patient_id"])
+    for name in images.column_names:
+        assert not any(
+            f">{value}<" in page or f'"{value}"' in page for value in images[name].to_pylist()
+        )
