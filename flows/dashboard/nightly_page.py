@@ -29,12 +29,14 @@ def leave_page(settings: Settings) -> Path | None:
 
     path = Lake.of(settings).state_folder / FOLDER / f"radsim-{datetime.now(UTC):%Y-%m-%d}.html"
     save_page(path, page_of_lake(settings))
-    _rank_for_review(settings)
+    _count_ahead(settings)
     return path
 
 
-def _rank_for_review(settings: Settings) -> None:
-    """Rank what is to be reviewed while nobody waits for it."""
+def _count_ahead(settings: Settings) -> None:
+    """Rank what is to be reviewed and draw the map of the gallery, while nobody waits for them."""
+    from pipeline.figures.gallery_map import gallery_map
+    from pipeline.figures.gallery_sample import gallery_sample
     from pipeline.figures.lake_queries import LakeQueries
     from pipeline.figures.review_queue import ranked_doubts
     from pipeline.labelling import label_scheme
@@ -42,4 +44,8 @@ def _rank_for_review(settings: Settings) -> None:
 
     lake = Lake.of(settings)
     scheme = label_scheme(settings.manifest.scheme, settings.label.vocabulary)
-    ranked_doubts(LakeQueries(lake), scheme, decisions(lake))
+    queries = LakeQueries(lake)
+    ranked_doubts(queries, scheme, decisions(lake))
+    sample = gallery_sample(queries) if queries.has("embeddings") else None
+    if sample is not None:
+        gallery_map(lake, sample)

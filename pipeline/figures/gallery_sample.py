@@ -1,17 +1,22 @@
 """A bounded sample of a gallery: vectors and label sets, for figures that need pairs of images."""
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.figures.lake_queries import LakeQueries
-from pipeline.manifests import current_release, manifest_metadata, read_manifest
+from pipeline.figures.saved_figures import saved
+from pipeline.manifests import Release, current_release, manifest_metadata, read_manifest
 from pipeline.models import current_model
 from training.targets import member_classes
 
 MOST = 2_000
+_TOLD = b"radsim.sample"
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,9 @@ class GallerySample:
 
 
 def gallery_sample(queries: LakeQueries, most: int = MOST) -> GallerySample | None:
-    """Return the sample; None where no image of the newest release is embedded.
+    """Return the sample, drawn once for a model and its embeddings, and kept.
+
+    None where no image of the newest release is embedded.
 
     Raises
     ------
@@ -69,7 +76,26 @@ def gallery_sample(queries: LakeQueries, most: int = MOST) -> GallerySample | No
     lake = queries.lake
     model = current_model(lake)
     release = current_release(lake)
-    manifest = read_manifest(lake, release)
+    made_of = {
+        "model": model["content_hash"],
+        "release": release.version,
+        "embeddings": queries.versions.get("embeddings"),
+        "most": most,
+    }
+    table = saved(
+        lake, "gallery_sample", made_of, lambda: _drawn(queries, model["model_id"], release, most)
+    )
+    if table.num_rows == 0:
+        return None
+    told = json.loads(table.schema.metadata[_TOLD])
+    vectors = np.stack(table["embedding"].to_numpy()).astype(np.float32)
+    rows = table.drop_columns(["embedding"]).to_pandas()
+    return GallerySample(made_of, model["model_id"], rows, vectors, **told)
+
+
+def _drawn(queries: LakeQueries, model_id: str, release: Release, most: int) -> pa.Table:
+    """Return the rows of the sample with their embeddings, and in its metadata what else it has."""
+    manifest = read_manifest(queries.lake, release)
     told = manifest_metadata(manifest)
     members = member_classes(told["classes"], told["normal_class"], told["device_classes"])
     ids = ["exam_id", "patient_id", "image_id"]
@@ -77,27 +103,14 @@ def gallery_sample(queries: LakeQueries, most: int = MOST) -> GallerySample | No
     named = manifest.select(list(dict.fromkeys([*ids, *classes])))
     embedded = "from embeddings e join released r using (image_id) where e.model_id = ?"
     beside = {"released": named.select(["image_id"])}
-    whole = queries.table(f"select count(*) as n {embedded}", [model["model_id"]], beside)
-    if not whole["n"][0].as_py():
-        return None
+    whole = queries.table(f"select count(*) as n {embedded}", [model_id], beside)["n"][0].as_py()
     found = queries.table(
         f"select image_id, embedding {embedded} order by md5(image_id), image_id limit ?",
-        [model["model_id"], most],
+        [model_id, most],
         beside,
     )
-    rows = named.to_pandas().set_index("image_id").loc[found["image_id"].to_pylist()]
-    vectors = np.stack(found["embedding"].to_numpy()).astype(np.float32)
-    return GallerySample(
-        {
-            "model": model["content_hash"],
-            "release": release.version,
-            "embeddings": queries.versions.get("embeddings"),
-            "most": most,
-        },
-        model["model_id"],
-        rows.reset_index(),
-        vectors,
-        members,
-        told["normal_class"],
-        int(whole["n"][0].as_py()),
+    rows = named.take(pc.index_in(found["image_id"], value_set=named["image_id"]))
+    kept = {"members": members, "normal_class": told["normal_class"], "whole": whole}
+    return rows.append_column("embedding", found["embedding"]).replace_schema_metadata(
+        {_TOLD: json.dumps(kept)}
     )

@@ -1,7 +1,7 @@
 """Figures of a table version, kept in the lake's state folder, so that a page need not count anew.
 
-They are counts, never text, and can be deleted at any time; the queue of review alone names exams,
-which is why `radsim forget` deletes them all.
+They are counts, never text, and can be deleted at any time; the queue of review
+and the sample of the gallery name exams, which is why `radsim forget` deletes them all.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ def saved(
     except (OSError, pa.ArrowException):
         pass
     table = make()
-    table = table.replace_schema_metadata({_MADE_OF: digest})
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), _MADE_OF: digest})
     part = path.with_name(f"{name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
