@@ -11,6 +11,7 @@ from pipeline.figures.vocabulary_change import VocabularyChange
 
 _EVERY = alt.Axis(labelOverlap=False, labelLimit=220)  # no class without its name
 _CLASS_HEIGHT = 28  # pixels
+_AROUND = 130  # pixels of legend and axis, so that two classes are not squeezed
 _DOUBT = [STATES["uncertain"], ASSERTIONS["historical"]]
 _MEASURES = [ACCENT, FLAG]
 
@@ -136,7 +137,7 @@ def _dots(
         value=value,
         n="exams",
     )
-    return chart.properties(height=_CLASS_HEIGHT * len(order) + 90)
+    return chart.properties(height=_CLASS_HEIGHT * len(order) + _AROUND)
 
 
 def _square(
