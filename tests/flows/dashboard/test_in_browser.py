@@ -129,14 +129,28 @@ def test_keys_decide_a_class_and_take_it_back(page: "Page", address: str) -> Non
     page.goto(f"{address}/review")
     page.get_by_text("0 decided").wait_for(timeout=SECONDS)
     page.get_by_text("The labels say").first.wait_for(timeout=SECONDS)
-    # Streamlit drops a key that is pressed while the page is still being written.
-    at_rest = page.locator("[data-test-script-state='notRunning']")
-    at_rest.wait_for(timeout=SECONDS)
-    page.keyboard.press("2")
-    page.get_by_text("1 decided").wait_for(timeout=SECONDS)
-    at_rest.wait_for(timeout=SECONDS)
-    page.keyboard.press("z")
-    page.get_by_text("0 decided").wait_for(timeout=SECONDS)
+    press(page, "2", "1 decided")
+    press(page, "z", "0 decided")
+
+
+def press(page: "Page", key: str, told: str) -> None:
+    """Press a key until the page tells what came of it, as a person does.
+
+    Streamlit drops a key that is pressed while the page is still being written, on a busy machine
+    even one that has come to rest just now; a key that is dropped has no later effect.
+    """
+    for _ in range(4):
+        page.locator("[data-test-script-state='notRunning']").wait_for(timeout=SECONDS)
+        page.wait_for_timeout(500)  # milliseconds
+        page.keyboard.press(key)
+        try:
+            page.get_by_text(told).wait_for(timeout=SECONDS // 3)
+        except Exception as error:
+            if "Timeout" not in type(error).__name__:
+                raise
+        else:
+            return
+    raise AssertionError(f"key {key} does nothing: the page never tells {told!r}")
 
 
 def test_markup_in_the_sentence_under_review_is_shown_and_not_run(
